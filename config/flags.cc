@@ -1,0 +1,314 @@
+#include "config/flags.h"
+
+#include <gflags/gflags.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+#include "config/values.h"
+
+namespace {
+
+bool ValidDataPath(const char* /*flag*/, const std::string& value) {
+  // All modes of the design, so that a mode this build or kernel lacks is answered with its reason.
+  return value == "auto" || value == "zero-copy" || value == "buffer-pool" ||
+         value == "per-entry" || value == "device" || value == "kernel";
+}
+
+}  // namespace
+
+DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
+DEFINE_string(data_path, "auto", "how file data moves: auto, per-entry or device");
+DEFINE_validator(data_path, &ValidDataPath);
+DEFINE_bool(json, false, "print JSON");
+
+namespace shuntfs {
+namespace {
+
+struct FlagSpec {
+  std::string_view name;   // Long form, as the user writes it.
+  char letter;             // Short form, or 0.
+  std::string_view gflag;  // The gflags variable; empty for -o, which may be repeated.
+  bool takes_value;
+  std::string_view value_help;
+  std::string_view help;
+  std::string_view allowed;
+};
+
+constexpr FlagSpec kForeground = {
+    "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
+constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
+constexpr FlagSpec kDataPath = {
+    "data-path",
+    0,
+    "data_path",
+    true,
+    "MODE",
+    "auto (the default), per-entry or device; a mode that is named is used or the mount fails",
+    "auto, per-entry or device"};
+constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
+
+struct CommandSpec {
+  std::string_view name;
+  Command command;
+  std::string_view operands;
+  size_t min_operands;
+  size_t max_operands;
+  std::string_view summary;
+  std::array<const FlagSpec*, 3> flags;
+};
+
+constexpr auto kCommands = std::to_array<CommandSpec>({
+    {"mount",
+     Command::kMount,
+     "SRC MNT",
+     2,
+     2,
+     "show the directory SRC at the directory MNT",
+     {&kForeground, &kOptions, &kDataPath}},
+    {"umount",
+     Command::kUmount,
+     "MNT",
+     1,
+     1,
+     "end a mount: what is in flight is finished, a busy mount is detached",
+     {}},
+    {"status",
+     Command::kStatus,
+     "[MNT]",
+     0,
+     1,
+     "what a mount does, or which mounts there are",
+     {&kJson}},
+    {"probe",
+     Command::kProbe,
+     "",
+     0,
+     0,
+     "what this kernel and your privileges allow, with reasons and remedies",
+     {&kJson}},
+    {"help", Command::kHelp, "[COMMAND]", 0, 1, "this text, or a command's", {}},
+    {"version", Command::kVersion, "", 0, 0, "the version", {}},
+});
+
+absl::Status Usage(const std::string& text) { return absl::InvalidArgumentError(text); }
+
+const CommandSpec* FindCommand(std::string_view name) {
+  const auto* it = std::find_if(kCommands.begin(), kCommands.end(),
+                                [name](const CommandSpec& c) { return c.name == name; });
+  return it == kCommands.end() ? nullptr : it;
+}
+
+const FlagSpec* FindFlag(const CommandSpec& command, std::string_view name, char letter) {
+  for (const FlagSpec* flag : command.flags) {
+    if (flag == nullptr) continue;
+    if (letter != 0 ? flag->letter == letter : flag->name == name) return flag;
+  }
+  return nullptr;
+}
+
+absl::Status UnknownFlag(const CommandSpec& command, const std::string& shown,
+                         std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const FlagSpec* flag : command.flags) {
+    if (flag != nullptr) names.push_back(flag->name);
+  }
+  const std::optional<std::string> meant = ClosestWord(name, names);
+  if (meant) {
+    return Usage(absl::StrFormat("unknown flag \"%s\" of `shuntfs %s`; did you mean \"--%s\"?",
+                                 shown, std::string(command.name), *meant));
+  }
+  return Usage(absl::StrFormat("unknown flag \"%s\"; `shuntfs help %s` lists the flags", shown,
+                               std::string(command.name)));
+}
+
+// One command's arguments, from left to right.
+class Reader {
+ public:
+  Reader(const CommandSpec& command, const std::vector<std::string>& arguments, CommandLine* line)
+      : command_(command), arguments_(arguments), line_(line) {}
+
+  absl::Status ReadAll(size_t first) {
+    bool only_operands = false;
+    for (next_ = first; next_ < arguments_.size();) {
+      const std::string& argument = arguments_[next_++];
+      absl::Status status = absl::OkStatus();
+      if (only_operands || argument.size() < 2 || argument[0] != '-') {
+        line_->operands.push_back(argument);
+      } else if (argument == "--") {
+        only_operands = true;
+      } else if (argument[1] == '-') {
+        status = ReadLong(argument);
+      } else {
+        status = ReadShort(argument);
+      }
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ReadLong(const std::string& argument) {
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
+    if (name == "help") {
+      AskHelp();
+      return absl::OkStatus();
+    }
+    const FlagSpec* flag = FindFlag(command_, name, 0);
+    if (flag == nullptr) return UnknownFlag(command_, "--" + name, name);
+    std::optional<std::string> value;
+    if (equals != std::string::npos) value = argument.substr(equals + 1);
+    if (!flag->takes_value && value) {
+      return Usage(absl::StrFormat("flag \"--%s\" takes no value", name));
+    }
+    return Set(*flag, "--" + name, value);
+  }
+
+  // "-f", "-o VALUE", "-oVALUE", "-fo VALUE".
+  absl::Status ReadShort(const std::string& argument) {
+    for (size_t i = 1; i < argument.size(); ++i) {
+      if (argument[i] == 'h') {
+        AskHelp();
+        continue;
+      }
+      const std::string shown = std::string("-") + argument[i];
+      const FlagSpec* flag = FindFlag(command_, "", argument[i]);
+      if (flag == nullptr) return UnknownFlag(command_, shown, argument.substr(1));
+      std::optional<std::string> value;
+      if (flag->takes_value && i + 1 < argument.size()) value = argument.substr(i + 1);
+      if (absl::Status status = Set(*flag, shown, value); !status.ok()) return status;
+      if (flag->takes_value) break;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Set(const FlagSpec& flag, const std::string& shown,
+                   std::optional<std::string> value) {
+    if (flag.takes_value && !value) {
+      if (next_ == arguments_.size()) {
+        return Usage(
+            absl::StrFormat("flag \"%s\" needs a value (%s)", shown, std::string(flag.value_help)));
+      }
+      value = arguments_[next_++];
+    }
+    if (flag.gflag.empty()) return ParseOptions(*value, &line_->options);
+    const std::string text = flag.takes_value ? *value : "true";
+    if (gflags::SetCommandLineOption(std::string(flag.gflag).c_str(), text.c_str()).empty()) {
+      return Usage(absl::StrFormat("flag \"%s\" is \"%s\"; it is one of %s", shown, text,
+                                   std::string(flag.allowed)));
+    }
+    return absl::OkStatus();
+  }
+
+  void AskHelp() {
+    line_->command = Command::kHelp;
+    line_->help_topic = std::string(command_.name);
+  }
+
+  const CommandSpec& command_;
+  const std::vector<std::string>& arguments_;
+  CommandLine* line_;
+  size_t next_ = 0;
+};
+
+absl::Status CheckOperands(const CommandSpec& command, const CommandLine& line) {
+  const size_t count = line.operands.size();
+  if (count >= command.min_operands && count <= command.max_operands) return absl::OkStatus();
+  if (count > command.max_operands) {
+    return Usage(
+        absl::StrFormat("`shuntfs %s` takes %s; \"%s\" is too much", std::string(command.name),
+                        command.operands.empty() ? "no operands" : std::string(command.operands),
+                        line.operands[command.max_operands]));
+  }
+  return Usage(absl::StrFormat("`shuntfs %s` needs %s; `shuntfs help %s` tells more",
+                               std::string(command.name), std::string(command.operands),
+                               std::string(command.name)));
+}
+
+absl::Status UnknownCommand(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const CommandSpec& command : kCommands) names.push_back(command.name);
+  const std::optional<std::string> meant = ClosestWord(name, names);
+  return Usage(
+      meant ? absl::StrFormat("unknown command \"%s\"; did you mean \"%s\"?", name, *meant)
+            : absl::StrFormat("unknown command \"%s\"; `shuntfs help` lists the commands", name));
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  if (arguments.empty()) {
+    return Usage("a command is missing; `shuntfs help` lists the commands");
+  }
+  const std::string& first = arguments[0];
+  if (first == "-h" || first == "--help") return line;
+  if (first == "-v" || first == "-V" || first == "--version") {
+    line.command = Command::kVersion;
+    return line;
+  }
+  const CommandSpec* command = FindCommand(first);
+  if (command == nullptr) return UnknownCommand(first);
+  line.command = command->command;
+
+  gflags::SetCommandLineOption("foreground", "false");
+  gflags::SetCommandLineOption("data_path", "auto");
+  gflags::SetCommandLineOption("json", "false");
+  if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
+    return status;
+  }
+  if (line.command == Command::kHelp && command->command != Command::kHelp) return line;
+  if (absl::Status status = CheckOperands(*command, line); !status.ok()) return status;
+  if (absl::Status status = ValidateOptions(line.options); !status.ok()) return status;
+  if (line.command == Command::kHelp && !line.operands.empty()) {
+    line.help_topic = line.operands[0];
+  }
+  line.foreground = FLAGS_foreground;
+  line.data_path = FLAGS_data_path;
+  line.json = FLAGS_json;
+  return line;
+}
+
+std::string HelpText(const std::string& topic) {
+  const CommandSpec* command = FindCommand(topic);
+  std::string text;
+  if (command == nullptr) {
+    text = "Shows a directory at another place, through FUSE, fast.\n\nusage:\n";
+    for (const CommandSpec& each : kCommands) {
+      text += absl::StrFormat(
+          "  shuntfs %-18s %s\n",
+          absl::StrFormat("%s %s", std::string(each.name), std::string(each.operands)),
+          std::string(each.summary));
+    }
+    return text + "\n`shuntfs help COMMAND` lists a command's flags and options.\n";
+  }
+  const auto count = std::count_if(command->flags.begin(), command->flags.end(),
+                                   [](const FlagSpec* flag) { return flag != nullptr; });
+  text = absl::StrFormat("usage: shuntfs %s%s %s\n\n%s.\n", std::string(command->name),
+                         count > 0 ? " [FLAGS]" : "", std::string(command->operands),
+                         std::string(command->summary));
+  if (count > 0) text += "\nflags:\n";
+  for (const FlagSpec* flag : command->flags) {
+    if (flag == nullptr) continue;
+    std::string left = flag->letter != 0 ? absl::StrFormat("-%c, ", flag->letter) : "    ";
+    left += "--" + std::string(flag->name);
+    if (flag->takes_value) left += "=" + std::string(flag->value_help);
+    text += absl::StrFormat("  %-24s %s\n", left, std::string(flag->help));
+  }
+  if (command->command == Command::kMount) {
+    text += "\noptions, separated by commas (\"\\,\" is a comma inside a value):\n" + OptionsHelp();
+    text +=
+        "\nexit codes: 0 mounted, 1 wrong usage or no permission, 2 the system lacks something,\n"
+        "32 the mount failed.\n";
+  }
+  return text;
+}
+
+std::string VersionText() { return "shuntfs 0.1.0\n"; }
+
+}  // namespace shuntfs

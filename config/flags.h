@@ -1,0 +1,40 @@
+// The command line: `shuntfs COMMAND [FLAGS] OPERANDS`. The one place that uses gflags.
+//
+// Floor 3. ParseCommandLine sets process-wide flag values on the way: call it on the main thread
+// before others exist. Errors are absl::InvalidArgument with a sentence for the user.
+#ifndef SHUNTFS_CONFIG_FLAGS_H_
+#define SHUNTFS_CONFIG_FLAGS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "config/options.h"
+
+namespace shuntfs {
+
+enum class Command : uint8_t { kHelp, kVersion, kMount, kUmount, kStatus, kProbe };
+
+struct CommandLine {
+  Command command = Command::kHelp;
+  std::string help_topic;             // Of kHelp: a command's name, or empty.
+  bool foreground = false;            // mount -f
+  std::string data_path = "auto";     // mount --data-path
+  bool json = false;                  // status, probe --json
+  Options options;                    // mount -o
+  std::vector<std::string> operands;  // As many as the command takes.
+};
+
+// `arguments` are those after the program's name.
+absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments);
+
+// What `shuntfs help [topic]` prints. An unknown topic gives the overview.
+std::string HelpText(const std::string& topic);
+
+// What `shuntfs --version` prints.
+std::string VersionText();
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CONFIG_FLAGS_H_

@@ -1,0 +1,52 @@
+// Every limit of the daemon in one place, each with its reason.
+//
+// Floor 0.
+#ifndef SHUNTFS_CORE_BASE_LIMITS_H_
+#define SHUNTFS_CORE_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace shuntfs {
+
+// NAME_MAX of Linux. The kernel sends no longer component; a longer one is answered ENAMETOOLONG.
+inline constexpr size_t kNameMax = 255;
+
+// XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux.
+inline constexpr size_t kXattrValueMax = 65536;
+
+// One request never carries more than this beside its headers: 256 pages, the default of fs.fuse.max_pages_limit.
+inline constexpr uint32_t kMaxWriteBytes = 1U << 20;
+inline constexpr uint32_t kMinWriteBytes = 4096;
+
+// Inode numbers of file systems mounted below SRC get the file system's index above this bit, since FUSE
+// shows one st_dev for all of them and (st_dev, st_ino) names a file to tar, rsync and find.
+inline constexpr int kForeignInodeShift = 48;
+
+// A parent chain longer than this cannot come from a path that a program could have walked (PATH_MAX / 2).
+inline constexpr int kMaxReopenDepth = 2048;
+
+// Descriptors kept free for open files, rings, sockets and short-lived opens when inodes are cached by
+// descriptor: the cache uses at most this share of RLIMIT_NOFILE.
+inline constexpr uint64_t kPathFdShareNumerator = 1;
+inline constexpr uint64_t kPathFdShareDenominator = 2;
+
+// How many cached inode descriptors one run of the evicter gives back.
+inline constexpr int kPathFdEvictBatch = 64;
+
+// Shrinking a file by more than this can take long enough to be felt by the other requests of the CPU, so
+// the slow pool does it. ext4 frees about 1 GiB in 10 ms.
+inline constexpr uint64_t kLargeFileBytes = 256ULL << 20;
+
+// copy_file_range copies at most this much before it looks whether the caller was interrupted.
+inline constexpr uint64_t kCopyChunkBytes = 64ULL << 20;
+
+// Threads that run what may block for long. More of them only queue on the same disk.
+inline constexpr int kSlowPoolThreads = 8;
+
+// Readers of /dev/fuse in device mode: grown on demand up to this many.
+inline constexpr int kMaxDeviceThreads = 64;
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_BASE_LIMITS_H_

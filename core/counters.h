@@ -1,0 +1,46 @@
+// What was served: requests and errors by operation, bytes by path.
+//
+// Floor 2. One object per thread; only its thread adds, anyone may read (each number is exact, a set of them is a
+// snapshot of no single moment).
+#ifndef SHUNTFS_CORE_COUNTERS_H_
+#define SHUNTFS_CORE_COUNTERS_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "core/protocol/abi.h"
+
+namespace shuntfs {
+
+// A number with one writer.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct alignas(64) Counters {
+  struct Operation {
+    Counter count;
+    Counter errors;
+  };
+  std::array<Operation, abi::kOpcodeEnd> operations;
+
+  Counter ring_requests;
+  Counter device_requests;
+  Counter fixed_read_bytes;
+  Counter fixed_write_bytes;
+  Counter plain_read_bytes;
+  Counter plain_write_bytes;
+  Counter offloaded;       // requests that the slow pool served
+  Counter malformed;       // requests that the decoder refused
+  Counter odd_forgets;     // FORGETs of more lookups than were counted
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_COUNTERS_H_

@@ -1,0 +1,119 @@
+#include "core/file_system.h"
+
+#include <cmath>
+#include <utility>
+
+#include "core/ops.h"
+#include "core/reply.h"
+
+namespace shuntfs {
+namespace {
+
+using abi::Opcode;
+
+struct Entry {
+  Handler handler = nullptr;
+  // The handler only looks up what it was given and leaves the waiting to its transfer, or takes no inode at all: it never
+  // needs a thread that may block.
+  bool never_blocks = false;
+};
+
+// The one table of operations. What is not here answers ENOSYS, and the kernel does not ask again: BMAP, POLL, and the locks, which
+// the kernel keeps itself.
+constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
+  std::array<Entry, abi::kOpcodeEnd> table{};
+  const auto set = [&table](Opcode opcode, Handler handler, bool never_blocks = false) {
+    table[static_cast<uint32_t>(opcode)] = {handler, never_blocks};
+  };
+  set(Opcode::kLookup, OpLookup);
+  set(Opcode::kForget, OpForget, true);
+  set(Opcode::kBatchForget, OpBatchForget, true);
+  set(Opcode::kGetattr, OpGetattr);
+  set(Opcode::kStatx, OpStatx);
+  set(Opcode::kSetattr, OpSetattr);
+  set(Opcode::kAccess, OpAccess);
+  set(Opcode::kReadlink, OpReadlink);
+  set(Opcode::kSymlink, OpSymlink);
+  set(Opcode::kMknod, OpMknod);
+  set(Opcode::kMkdir, OpMkdir);
+  set(Opcode::kUnlink, OpUnlink);
+  set(Opcode::kRmdir, OpRmdir);
+  set(Opcode::kRename, OpRename);
+  set(Opcode::kRename2, OpRename2);
+  set(Opcode::kLink, OpLink);
+  set(Opcode::kOpen, OpOpen);
+  set(Opcode::kCreate, OpCreate);
+  set(Opcode::kTmpfile, OpTmpfile);
+  set(Opcode::kRead, OpRead, true);
+  set(Opcode::kWrite, OpWrite, true);
+  set(Opcode::kFlush, OpFlush);
+  set(Opcode::kRelease, OpRelease);
+  set(Opcode::kFsync, OpFsync, true);
+  set(Opcode::kStatfs, OpStatfs);
+  set(Opcode::kSyncfs, OpSyncfs);
+  set(Opcode::kSetxattr, OpSetxattr);
+  set(Opcode::kGetxattr, OpGetxattr);
+  set(Opcode::kListxattr, OpListxattr);
+  set(Opcode::kRemovexattr, OpRemovexattr);
+  set(Opcode::kOpendir, OpOpendir);
+  set(Opcode::kReaddir, OpReaddir);
+  set(Opcode::kReaddirplus, OpReaddirplus);
+  set(Opcode::kReleasedir, OpRelease);
+  set(Opcode::kFsyncdir, OpFsync, true);
+  set(Opcode::kFallocate, OpFallocate);
+  set(Opcode::kLseek, OpLseek);
+  set(Opcode::kCopyFileRange, OpCopyFileRange);
+  set(Opcode::kCopyFileRange64, OpCopyFileRange64);
+  set(Opcode::kIoctl, OpIoctl);
+  set(Opcode::kInterrupt, OpInterrupt, true);
+  set(Opcode::kDestroy, OpDestroy, true);
+  return table;
+}
+
+constexpr std::array<Entry, abi::kOpcodeEnd> kTable = MakeTable();
+
+}  // namespace
+
+CacheTimeout CacheTimeout::FromSeconds(double seconds) {
+  const double whole = std::floor(seconds);
+  return {static_cast<uint64_t>(whole), static_cast<uint32_t>((seconds - whole) * 1e9)};
+}
+
+Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source, const FileSystemOptions& options) {
+  const Result<FileStatus> status = StatusOf(source.get());
+  if (!status.ok()) return status.error();
+  std::unique_ptr<FileSystem> fs(new FileSystem(options));
+  fs->devices_ = std::make_unique<DeviceTable>(options.read_policy, options.write_policy);
+  const BackingDevice* device = fs->devices_->FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
+  fs->inodes_ = std::make_unique<InodeTable>(std::move(source), *status, device, options.path_fd_limit);
+  return fs;
+}
+
+Action FileSystem::Dispatch(Call& call) {
+  const uint32_t opcode = call.request.header.opcode;
+  if (opcode >= abi::kOpcodeEnd) return Action::Error(Errno(ENOSYS));
+  const Entry& entry = kTable[opcode];
+  if (entry.handler == nullptr) return Action::Error(Errno(ENOSYS));
+  if (!call.may_block && !entry.never_blocks) {
+    const Inode* inode = inodes_->Find(call.request.nodeid());
+    if (inode != nullptr && inode->device().may_block) return Action::Offload();
+  }
+  return entry.handler(*this, call);
+}
+
+Action FileSystem::FinishTransfer(const Call& call, const Transfer& transfer, int64_t result) {
+  if (result < 0) return Action::Error(Errno(static_cast<int>(-result)));
+  if (transfer.kind == Transfer::Kind::kRead) return Action::Reply(static_cast<size_t>(result));
+  if (transfer.kind != Transfer::Kind::kWrite) return Action::Reply();
+  Call answered = call;
+  return ReplyWith(answered, abi::WriteOut{static_cast<uint32_t>(result), 0});
+}
+
+void FileSystem::CountReply(Counters& counters, const Request& request, const Action& action) {
+  const uint32_t opcode = request.header.opcode;
+  if (opcode >= abi::kOpcodeEnd) return;
+  counters.operations[opcode].count.Add();
+  if (action.error.value() != 0) counters.operations[opcode].errors.Add();
+}
+
+}  // namespace shuntfs

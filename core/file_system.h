@@ -1,0 +1,82 @@
+// The file system of one mount: its tables, its policy, and the way into its operations.
+//
+// Floor 2. Thread-safe: any number of threads call Dispatch, each with its own ThreadIdentity and Counters. Starts no thread, knows no
+// transport and reads no flag.
+#ifndef SHUNTFS_CORE_FILE_SYSTEM_H_
+#define SHUNTFS_CORE_FILE_SYSTEM_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/counters.h"
+#include "core/data_io.h"
+#include "core/device_table.h"
+#include "core/handle_table.h"
+#include "core/inode_table.h"
+#include "core/interrupts.h"
+#include "core/protocol/request.h"
+#include "core/sys/thread_identity.h"
+
+namespace shuntfs {
+
+// How long the kernel may believe an answer.
+struct CacheTimeout {
+  uint64_t seconds = 1;
+  uint32_t nanoseconds = 0;
+  static CacheTimeout FromSeconds(double seconds);
+  bool zero() const { return seconds == 0 && nanoseconds == 0; }
+};
+
+struct FileSystemOptions {
+  bool read_only = false;
+  bool writeback = false;
+  bool privileged = true;
+  CacheTimeout entry_timeout;
+  CacheTimeout attr_timeout;
+  CacheTimeout negative_timeout{0, 0};
+  uint64_t path_fd_limit = 512;
+  PolicyWish read_policy = PolicyWish::kAuto;
+  PolicyWish write_policy = PolicyWish::kAuto;
+};
+
+// One request on its way through a handler.
+struct Call {
+  const Request& request;
+  std::span<std::byte> reply;  // where the reply's arguments go; may overlap the request's payload
+  ThreadIdentity& identity;
+  Counters& counters;
+  bool may_block = false;  // this thread serves nobody else
+};
+
+class FileSystem {
+ public:
+  // `source` is SRC, opened O_PATH.
+  static Result<std::unique_ptr<FileSystem>> Create(UniqueFd source, const FileSystemOptions& options);
+
+  // Runs the handler of the request.
+  Action Dispatch(Call& call);
+  // After a transfer: `result` is the bytes moved or a negative errno. Writes the reply's arguments, if any.
+  Action FinishTransfer(const Call& call, const Transfer& transfer, int64_t result);
+  // Counts a request and how it ended.
+  static void CountReply(Counters& counters, const Request& request, const Action& action);
+
+  const FileSystemOptions& options() const { return options_; }
+  InodeTable& inodes() { return *inodes_; }
+  HandleTable& handles() { return handles_; }
+  DeviceTable& devices() { return *devices_; }
+  Interrupts& interrupts() { return interrupts_; }
+
+ private:
+  explicit FileSystem(const FileSystemOptions& options) : options_(options) {}
+
+  const FileSystemOptions options_;
+  std::unique_ptr<DeviceTable> devices_;
+  std::unique_ptr<InodeTable> inodes_;
+  HandleTable handles_;
+  Interrupts interrupts_;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_FILE_SYSTEM_H_

@@ -1,0 +1,67 @@
+// The files and directories that the kernel has open.
+//
+// Floor 2. A handle is made by OPEN, CREATE, TMPFILE or OPENDIR and lives until its RELEASE, which the kernel sends after the last
+// request on it. Find is lock-free and may run on any thread.
+#ifndef SHUNTFS_CORE_HANDLE_TABLE_H_
+#define SHUNTFS_CORE_HANDLE_TABLE_H_
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/unique_fd.h"
+#include "core/device_table.h"
+#include "core/slot_table.h"
+
+namespace shuntfs {
+
+// What getdents64 returned and the kernel has not fetched yet.
+struct DirectoryBuffer {
+  std::vector<std::byte> bytes;
+  size_t next = 0;           // the first entry not handed out
+  size_t end = 0;            // behind the last entry
+  uint64_t next_offset = 0;  // the offset that continues at `next`
+  std::atomic_flag in_use = ATOMIC_FLAG_INIT;
+};
+
+struct OpenFile {
+  UniqueFd fd;
+  const BackingDevice* device = nullptr;
+  bool synchronous = false;  // O_SYNC or O_DSYNC: every write waits for the disk
+  std::unique_ptr<DirectoryBuffer> directory;  // of directories
+};
+
+class HandleTable {
+ public:
+  ~HandleTable() {
+    const uint32_t end = slots_.end();
+    for (uint32_t index = 1; index < end; ++index) {
+      slots_.VisitSlot(index, [](OpenFile* file) { delete file; });
+    }
+  }
+
+  // Null: the kernel named a handle that is not open.
+  OpenFile* Find(FileHandle fh) const { return slots_.Find(fh.value()); }
+  // 0 when the table is full.
+  FileHandle Insert(std::unique_ptr<OpenFile> file) {
+    const FileHandle fh(slots_.Insert(file.get()));
+    if (fh.value() != 0) static_cast<void>(file.release());
+    return fh;
+  }
+  // The file, to be closed by the caller; null when it is not open.
+  std::unique_ptr<OpenFile> Remove(FileHandle fh) {
+    OpenFile* file = slots_.Find(fh.value());
+    if (file == nullptr) return nullptr;
+    slots_.Remove(fh.value());
+    return std::unique_ptr<OpenFile>(file);
+  }
+  uint64_t count() const { return slots_.count(); }
+
+ private:
+  SlotTable<OpenFile> slots_;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_HANDLE_TABLE_H_

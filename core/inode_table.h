@@ -1,0 +1,181 @@
+// The inodes that the kernel holds, and how each is reached in the backing tree.
+//
+// Floor 2. An inode of ours stands for one file of the tree, told apart by mount, device, number and birth time. It is reached by an O_PATH
+// descriptor when one is cached, and otherwise by its location: the directory and name where it was last seen, opened component by component
+// without following symlinks and accepted only if it is still the same file (else ESTALE, upon which the kernel looks the path up again). So a
+// lookup costs one statx, a tree of millions of files needs no descriptor for each, and near the descriptor limit the least
+// recently used ones are given back.
+//
+// Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the kernel counts, one per inode whose
+// location is in it, one per FindHeld. Threads: any. Locks: one mutex per shard, held for no system call.
+#ifndef SHUNTFS_CORE_INODE_TABLE_H_
+#define SHUNTFS_CORE_INODE_TABLE_H_
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/hash/hash.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "core/base/errno.h"
+#include "core/base/ids.h"
+#include "core/base/unique_fd.h"
+#include "core/device_table.h"
+#include "core/slot_table.h"
+#include "core/sys/file_status.h"
+
+namespace shuntfs {
+
+// What makes two sightings the same file. Birth time tells a new file from an old one whose number it got.
+struct InodeKey {
+  uint64_t mount_id = 0;
+  dev_t dev = 0;
+  uint64_t ino = 0;
+  int64_t birth_ns = 0;
+
+  static InodeKey Of(const FileStatus& status);
+  friend bool operator==(const InodeKey&, const InodeKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const InodeKey& k) {
+    return H::combine(std::move(h), k.mount_id, k.dev, k.ino, k.birth_ns);
+  }
+};
+
+class Inode {
+ public:
+  NodeId nodeid() const { return nodeid_; }
+  const InodeKey& key() const { return key_; }
+  mode_t type() const { return type_; }  // S_IFMT bits
+  const BackingDevice& device() const { return *device_; }
+
+  // The size seen last: a hint for what a truncate will cost.
+  void NoteSize(uint64_t bytes) { size_hint_.store(bytes, std::memory_order_relaxed); }
+  uint64_t size_hint() const { return size_hint_.load(std::memory_order_relaxed); }
+
+  // Whether the content is still what it was when the file was opened last, so that the kernel may keep its pages. A file changed
+  // within the last ticks is never taken for unchanged: file times are too coarse to tell.
+  bool UnchangedSinceLastOpen(const FileStatus& status);
+
+ private:
+  friend class InodeTable;
+  friend class PathFd;
+
+  NodeId nodeid_;
+  InodeKey key_;
+  mode_t type_ = 0;
+  const BackingDevice* device_ = nullptr;
+  std::atomic<uint64_t> size_hint_{0};
+  std::atomic<uint64_t> content_stamp_{0};
+
+  // The cached descriptor: high half the descriptor plus one (0: none), low half: how many use it, and kUsedBit when
+  // it was used since the evicter came by.
+  std::atomic<uint64_t> path_fd_{0};
+  std::atomic<bool> keep_fd_{false};  // no location leads here any more: the descriptor is the only way
+
+  std::atomic<uint64_t> refs_{0};
+  uint64_t nlookup_ = 0;       // guarded by the shard's mutex; part of refs_
+  Inode* parent_ = nullptr;    // guarded by the shard's mutex; holds a reference
+  std::string name_;           // guarded by the shard's mutex
+};
+
+
+// An O_PATH descriptor of an inode: borrowed from its cache, or opened for this use.
+class PathFd {
+ public:
+  PathFd(PathFd&& other) noexcept;
+  PathFd(const PathFd&) = delete;
+  PathFd& operator=(const PathFd&) = delete;
+  PathFd& operator=(PathFd&&) = delete;
+  ~PathFd();
+
+  int get() const { return fd_; }
+
+ private:
+  friend class InodeTable;
+  PathFd(Inode* lender, int fd) : lender_(lender), fd_(fd) {}
+  explicit PathFd(UniqueFd owned) : fd_(owned.get()), owned_(std::move(owned)) {}
+
+  Inode* lender_ = nullptr;
+  int fd_ = -1;
+  UniqueFd owned_;
+};
+
+class InodeTable {
+ public:
+  // `root` is the O_PATH descriptor of SRC. `path_fd_limit`: how many descriptors may be cached.
+  InodeTable(UniqueFd root, const FileStatus& root_status, const BackingDevice* root_device, uint64_t path_fd_limit);
+  ~InodeTable();
+
+  // The inode with this number. Null: no such number (the kernel names only inodes it holds).
+  Inode* Find(NodeId nodeid) const { return slots_.Find(nodeid.value()); }
+  Inode* root() const { return root_; }
+
+  // The inode of the file seen as `name` in `parent`, with one more lookup counted. Null when the table is full.
+  Inode* Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent, std::string_view name);
+  // The same for a file without a name (O_TMPFILE); `path_fd` stays with it.
+  Inode* LookupNameless(const FileStatus& status, const BackingDevice* device, UniqueFd path_fd);
+
+  // The kernel drops `nlookup` lookups. False: no such inode, or more than were counted.
+  bool Forget(NodeId nodeid, uint64_t nlookup);
+
+  // A way to the inode. ESTALE: it is not where it was last seen. EMFILE, ENFILE only when evicting did not help.
+  Result<PathFd> Open(Inode* inode);
+
+  // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that the inode's descriptor is
+  // cached and stays, so that whoever still holds the file can go on using it. The inode with a reference (Release), or null.
+  Inode* KeepReachable(int parent_fd, const char* name);
+  // The entry did not go after all.
+  static void StopKeeping(Inode* inode) { inode->keep_fd_.store(false, std::memory_order_relaxed); }
+  // The inode is now `name` in `parent`.
+  void MovedTo(Inode* inode, Inode* parent, std::string_view name);
+  // The inode behind `status`, if the kernel holds it; with a reference to be given back with Release.
+  Inode* FindHeld(const FileStatus& status);
+  void Release(Inode* inode) { Drop(inode, 1, /*lookups=*/false); }
+
+  // Gives back up to kPathFdEvictBatch cached descriptors; how many it were.
+  int EvictPathFds();
+
+  uint64_t count() const { return slots_.count(); }
+  uint64_t path_fds() const { return path_fds_.load(std::memory_order_relaxed); }
+  uint64_t path_fd_limit() const { return path_fd_limit_; }
+
+ private:
+  static constexpr size_t kShards = 64;
+  static constexpr uint64_t kUsersMask = 0x7fffffff;
+  static constexpr uint64_t kUsedBit = 0x80000000;
+  friend class PathFd;
+
+  struct Shard {
+    std::mutex mutex;
+    absl::flat_hash_map<InodeKey, Inode*> inodes;
+  };
+
+  Shard& ShardOf(const InodeKey& key) { return shards_[absl::HashOf(key) % kShards]; }
+  Inode* FindOrInsert(const FileStatus& status, const BackingDevice* device, Inode* parent, std::string_view name);
+  void SetLocation(Shard& shard, Inode* inode, Inode* parent, std::string_view name, Inode** old_parent);
+  // Drops `count` references (and lookups); frees the inode, and then its parents, when none are left.
+  void Drop(Inode* inode, uint64_t count, bool lookups);
+
+  static int Borrow(Inode* inode);
+  static void GiveBack(Inode* inode);
+  static int TakeIdleFd(Inode* inode);
+  Result<PathFd> Reopen(Inode* inode, int depth);
+  Result<PathFd> OpenAtDepth(Inode* inode, int depth);
+  // Caches `fd` for the inode; the borrowed descriptor either way.
+  PathFd Install(Inode* inode, UniqueFd fd);
+
+  SlotTable<Inode> slots_;
+  std::array<Shard, kShards> shards_;
+  Inode* root_ = nullptr;
+  const uint64_t path_fd_limit_;
+  std::atomic<uint64_t> path_fds_{0};
+  std::atomic<uint32_t> evict_hand_{0};
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_INODE_TABLE_H_

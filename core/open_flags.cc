@@ -1,0 +1,35 @@
+#include "core/open_flags.h"
+
+#include "core/protocol/abi.h"
+
+namespace shuntfs {
+
+int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
+  constexpr uint32_t kKept = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC | O_NOATIME;
+  int flags = static_cast<int>(requested & kKept) | O_CLOEXEC | O_NONBLOCK;
+  // With the writeback cache the kernel reads the rest of a page that a write-only file changes in part.
+  if (options.writeback && (flags & O_ACCMODE) == O_WRONLY) flags = (flags & ~O_ACCMODE) | O_RDWR;
+  return flags;
+}
+
+uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options) {
+  uint32_t flags = abi::kFopenParallelDirectWrites;
+  if (!file.device->wants_flush && !options.writeback) flags |= abi::kFopenNoflush;
+  return flags;
+}
+
+Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags, mode_t mode) {
+  while (true) {
+    const int fd = openat(directory_fd, name, flags, mode);
+    if (fd >= 0) {
+      // io_uring takes O_NONBLOCK on a regular file for "never wait for the disk".
+      if ((flags & O_NONBLOCK) != 0) fcntl(fd, F_SETFL, flags & ~(O_NONBLOCK | O_CREAT | O_EXCL | O_TRUNC));
+      return UniqueFd(fd);
+    }
+    const Errno error = Errno::Last();
+    const bool full = error == Errno(EMFILE) || error == Errno(ENFILE);
+    if (!full || inodes.EvictPathFds() == 0) return error;
+  }
+}
+
+}  // namespace shuntfs

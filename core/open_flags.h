@@ -1,0 +1,29 @@
+// Which flags a backing file is opened with, and what the kernel is told about the open file.
+//
+// Floor 2. The decisions are pure; OpenEvicting opens.
+#ifndef SHUNTFS_CORE_OPEN_FLAGS_H_
+#define SHUNTFS_CORE_OPEN_FLAGS_H_
+
+#include <fcntl.h>
+#include <sys/types.h>
+
+#include "core/file_system.h"
+
+namespace shuntfs {
+
+// Kept: the access mode, O_TRUNC, O_SYNC, O_DSYNC, O_NOATIME. Left out: O_APPEND (each WRITE says whether it appends, since fcntl can
+// change that), O_DIRECT (the backing page cache serves any alignment), and what the kernel has resolved already. O_NONBLOCK keeps a lease
+// of another process from stopping the thread; callers clear it once the file is open.
+int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
+
+inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
+
+// FOPEN_* for a file that was just opened, without those that depend on what changed meanwhile.
+uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options);
+
+// openat(2) that gives cached descriptors back and tries again when there are too many.
+Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags, mode_t mode);
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_OPEN_FLAGS_H_

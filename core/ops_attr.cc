@@ -1,0 +1,141 @@
+// GETATTR, STATX, SETATTR, ACCESS.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/limits.h"
+#include "core/ops.h"
+#include "core/reply.h"
+#include "core/sys/proc_fd.h"
+
+namespace shuntfs {
+namespace {
+
+// The status of an inode, through the open file if the kernel named one.
+Result<FileStatus> StatusFor(FileSystem& fs, Inode* inode, bool has_fh, uint64_t fh) {
+  if (has_fh) {
+    const OpenFile* file = fs.handles().Find(FileHandle(fh));
+    if (file != nullptr) return StatusOf(file->fd.get());
+  }
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return path.error();
+  return StatusOf(path->get());
+}
+
+Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& status) {
+  abi::AttrOut out{};
+  out.attr_valid = fs.options().attr_timeout.seconds;
+  out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
+  out.attr = AttrOf(status, inode->device());
+  inode->NoteSize(status.stx_size);
+  return ReplyWith(call, out);
+}
+
+Outcome SetOwner(const abi::SetattrIn& in, int path_fd) {
+  const uid_t uid = (in.valid & abi::kSetattrUid) != 0 ? in.uid : static_cast<uid_t>(-1);
+  const gid_t gid = (in.valid & abi::kSetattrGid) != 0 ? in.gid : static_cast<gid_t>(-1);
+  return FromSyscall(fchownat(path_fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+Outcome SetSize(FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
+  if ((in.valid & abi::kSetattrFh) != 0) {
+    const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+    if (file != nullptr) return FromSyscall(ftruncate(file->fd.get(), static_cast<off_t>(in.size)));
+  }
+  const UniqueFd file(open(FdPath(path_fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) return Errno::Last();
+  return FromSyscall(ftruncate(file.get(), static_cast<off_t>(in.size)));
+}
+
+Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
+  const auto choose = [&in](uint32_t set, uint32_t now, uint64_t seconds, uint32_t nanoseconds) {
+    if ((in.valid & now) != 0) return timespec{0, UTIME_NOW};
+    if ((in.valid & set) != 0) return timespec{static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
+    return timespec{0, UTIME_OMIT};
+  };
+  const timespec times[2] = {
+      choose(abi::kSetattrAtime, abi::kSetattrAtimeNow, in.atime, in.atimensec),
+      choose(abi::kSetattrMtime, abi::kSetattrMtimeNow, in.mtime, in.mtimensec),
+  };
+  return FromSyscall(utimensat(path_fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+// Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked for comes after it.
+Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
+  call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
+  if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0) {
+    if (const Outcome done = SetOwner(in, path_fd); !done.ok()) return done;
+  }
+  if ((in.valid & abi::kSetattrSize) != 0) {
+    if (const Outcome done = SetSize(fs, in, path_fd); !done.ok()) return done;
+  }
+  if ((in.valid & abi::kSetattrMode) != 0) {
+    call.identity.SetStripsSuid(false);
+    if (const Outcome done = FromSyscall(chmod(FdPath(path_fd).c_str(), in.mode & 07777)); !done.ok()) return done;
+  }
+  constexpr uint32_t kTimes =
+      abi::kSetattrAtime | abi::kSetattrMtime | abi::kSetattrAtimeNow | abi::kSetattrMtimeNow;
+  if ((in.valid & kTimes) != 0) return SetTimes(in, path_fd);
+  return Ok();
+}
+
+}  // namespace
+
+Action OpGetattr(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const auto in = call.request.As<abi::GetattrIn>();
+  const Result<FileStatus> status = StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
+  if (!status.ok()) return Action::Error(status.error());
+  return ReplyAttr(fs, call, inode, *status);
+}
+
+Action OpStatx(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const auto in = call.request.As<abi::StatxIn>();
+  const Result<FileStatus> status = StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
+  if (!status.ok()) return Action::Error(status.error());
+  abi::StatxOut out{};
+  out.attr_valid = fs.options().attr_timeout.seconds;
+  out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
+  out.stat = StatxOf(*status, inode->device());
+  return ReplyWith(call, out);
+}
+
+Action OpSetattr(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const auto in = call.request.As<abi::SetattrIn>();
+  const bool shrinks_much = (in.valid & abi::kSetattrSize) != 0 && inode->size_hint() > in.size &&
+                            inode->size_hint() - in.size > kLargeFileBytes;
+  if (shrinks_much && !call.may_block) return Action::Offload();
+  Result<FileStatus> status = Errno(0);
+  {
+    const Result<PathFd> path = fs.inodes().Open(inode);
+    if (!path.ok()) return Action::Error(path.error());
+    const Outcome done = ApplyAttributes(fs, call, in, path->get());
+    if (!done.ok()) {
+      // A lease on the file keeps a non-blocking open out until its holder gives in.
+      if (done.error() == Errno(EWOULDBLOCK) && !call.may_block) return Action::Offload();
+      return Action::Error(done.error());
+    }
+    status = StatusOf(path->get());
+  }
+  if (!status.ok()) return Action::Error(status.error());
+  return ReplyAttr(fs, call, inode, *status);
+}
+
+Action OpAccess(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  const Caller caller{call.request.header.uid, call.request.header.gid, std::nullopt};
+  const CallerScope scope(call.identity, caller, CallerScope::Checks::kByBacking);
+  if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+  const int mask = static_cast<int>(call.request.As<abi::AccessIn>().mask & (R_OK | W_OK | X_OK));
+  const Outcome done = FromSyscall(faccessat(AT_FDCWD, FdPath(path->get()).c_str(), mask, AT_EACCESS));
+  return done.ok() ? Action::Reply() : Action::Error(done.error());
+}
+
+}  // namespace shuntfs

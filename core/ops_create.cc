@@ -1,0 +1,170 @@
+// What makes a name: CREATE, TMPFILE, MKNOD, MKDIR, SYMLINK, LINK. All but LINK act as the caller.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "core/open_flags.h"
+#include "core/ops.h"
+#include "core/reply.h"
+#include "core/sys/proc_fd.h"
+
+namespace shuntfs {
+namespace {
+
+Caller CallerOf(const Request& request) {
+  return {request.header.uid, request.header.gid, request.supplementary_group()};
+}
+
+dev_t DecodeDevice(uint32_t word) { return makedev((word & 0xfff00) >> 8, (word & 0xff) | ((word >> 12) & 0xfff00)); }
+
+// Makes a name with `make(parent_fd, name)`, a system call that returns 0 or -1, and replies with the entry.
+template <typename Make>
+Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t umask_bits, Make make) {
+  Inode* parent = fs.inodes().Find(call.request.nodeid());
+  if (parent == nullptr) return Action::Error(Errno(ESTALE));
+  Result<abi::EntryOut> entry = Errno(0);
+  {
+    const Result<PathFd> directory = fs.inodes().Open(parent);
+    if (!directory.ok()) return Action::Error(directory.error());
+    {
+      const CallerScope scope(call.identity, CallerOf(call.request));
+      if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+      call.identity.SetUmask(umask_bits);
+      const Outcome done = FromSyscall(make(directory->get(), name.data()));
+      if (!done.ok()) return Action::Error(done.error());
+    }
+    entry = LookupEntry(fs, call, parent, directory->get(), name.data());
+  }
+  return entry.ok() ? ReplyWith(call, *entry) : Action::Error(entry.error());
+}
+
+// Replies with an entry and the open file that belongs to it; takes the lookup back when there is no room for the file.
+Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry, std::unique_ptr<OpenFile> file) {
+  abi::OpenOut open{};
+  open.open_flags = OpenFlagsFor(*file, fs.options());
+  open.fh = fs.handles().Insert(std::move(file)).value();
+  if (open.fh == 0) {
+    fs.inodes().Forget(NodeId(entry.nodeid), 1);
+    return Action::Error(Errno(ENFILE));
+  }
+  ReplyWith(call, entry);
+  return ReplyWith(call, open, sizeof(entry));
+}
+
+}  // namespace
+
+Action OpCreate(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::CreateIn>();
+  Inode* parent = fs.inodes().Find(call.request.nodeid());
+  if (parent == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
+  if (!name.ok()) return Action::Error(name.error());
+  auto file = std::make_unique<OpenFile>();
+  Result<abi::EntryOut> entry = Errno(0);
+  {
+    const Result<PathFd> directory = fs.inodes().Open(parent);
+    if (!directory.ok()) return Action::Error(directory.error());
+    {
+      const CallerScope scope(call.identity, CallerOf(call.request));
+      if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+      call.identity.SetUmask(in.umask);
+      // Always exclusive: the kernel found no such file and has checked nobody's permission on one. If there is one by
+      // now, ESTALE makes it look again and go through OPEN with all checks.
+      const int flags = BackingOpenFlags(in.flags, fs.options()) | O_CREAT | O_EXCL | O_NOFOLLOW;
+      Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, in.mode & 07777);
+      if (!fd.ok()) {
+        const bool raced = fd.error() == Errno(EEXIST) && (in.flags & O_EXCL) == 0;
+        return Action::Error(raced ? Errno(ESTALE) : fd.error());
+      }
+      file->fd = std::move(*fd);
+    }
+    // By the descriptor, so that it is the file that was made even if its name is gone by now.
+    const Result<FileStatus> status = StatusOf(file->fd.get());
+    if (!status.ok()) return Action::Error(status.error());
+    const Inode* inode = fs.inodes().Lookup(*status, &parent->device(), parent, *name);
+    if (inode == nullptr) return Action::Error(Errno(ENOMEM));
+    entry = EntryOf(fs.options(), *inode, *status);
+  }
+  file->device = &parent->device();
+  file->synchronous = IsSynchronous(in.flags);
+  return ReplyOpenEntry(fs, call, *entry, std::move(file));
+}
+
+Action OpTmpfile(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::CreateIn>();
+  Inode* parent = fs.inodes().Find(call.request.nodeid());
+  if (parent == nullptr) return Action::Error(Errno(ESTALE));
+  auto file = std::make_unique<OpenFile>();
+  {
+    const Result<PathFd> directory = fs.inodes().Open(parent);
+    if (!directory.ok()) return Action::Error(directory.error());
+    const CallerScope scope(call.identity, CallerOf(call.request));
+    if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+    call.identity.SetUmask(in.umask);
+    const int flags = BackingOpenFlags(in.flags, fs.options()) | O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
+    Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), ".", flags, in.mode & 07777);
+    if (!fd.ok()) return Action::Error(fd.error());
+    file->fd = std::move(*fd);
+  }
+  const Result<FileStatus> status = StatusOf(file->fd.get());
+  if (!status.ok()) return Action::Error(status.error());
+  Result<UniqueFd> path = OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
+  if (!path.ok()) return Action::Error(path.error());
+  const Inode* inode = fs.inodes().LookupNameless(*status, &parent->device(), std::move(*path));
+  if (inode == nullptr) return Action::Error(Errno(ENOMEM));
+  file->device = &parent->device();
+  file->synchronous = IsSynchronous(in.flags);
+  return ReplyOpenEntry(fs, call, EntryOf(fs.options(), *inode, *status), std::move(file));
+}
+
+Action OpMknod(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::MknodIn>();
+  const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
+  if (!name.ok()) return Action::Error(name.error());
+  return MakeEntry(fs, call, *name, in.umask, [&in](int parent_fd, const char* entry) {
+    return mknodat(parent_fd, entry, in.mode, DecodeDevice(in.rdev));
+  });
+}
+
+Action OpMkdir(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::MkdirIn>();
+  const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
+  if (!name.ok()) return Action::Error(name.error());
+  return MakeEntry(fs, call, *name, in.umask,
+                   [&in](int parent_fd, const char* entry) { return mkdirat(parent_fd, entry, in.mode & 07777); });
+}
+
+Action OpSymlink(FileSystem& fs, Call& call) {
+  PayloadReader reader(call.request.payload);
+  const Result<std::string_view> name = reader.Name();
+  if (!name.ok()) return Action::Error(name.error());
+  const Result<std::string_view> target = reader.String();
+  if (!target.ok()) return Action::Error(target.error());
+  return MakeEntry(fs, call, *name, 0, [&target](int parent_fd, const char* entry) {
+    return symlinkat(target->data(), parent_fd, entry);
+  });
+}
+
+Action OpLink(FileSystem& fs, Call& call) {
+  Inode* parent = fs.inodes().Find(call.request.nodeid());
+  Inode* inode = fs.inodes().Find(NodeId(call.request.As<abi::LinkIn>().oldnodeid));
+  if (parent == nullptr || inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
+  if (!name.ok()) return Action::Error(name.error());
+  Result<abi::EntryOut> entry = Errno(0);
+  {
+    const Result<PathFd> directory = fs.inodes().Open(parent);
+    if (!directory.ok()) return Action::Error(directory.error());
+    const Result<PathFd> old = fs.inodes().Open(inode);
+    if (!old.ok()) return Action::Error(old.error());
+    // Through /proc: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH, and O_TMPFILE files are linked this way too.
+    const Outcome done = FromSyscall(
+        linkat(AT_FDCWD, FdPath(old->get()).c_str(), directory->get(), name->data(), AT_SYMLINK_FOLLOW));
+    if (!done.ok()) return Action::Error(done.error());
+    entry = LookupEntry(fs, call, parent, directory->get(), name->data());
+  }
+  return entry.ok() ? ReplyWith(call, *entry) : Action::Error(entry.error());
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,122 @@
+// What moves or shapes file data: READ, WRITE, FSYNC (and FSYNCDIR), FALLOCATE, LSEEK, COPY_FILE_RANGE and its 64-bit form.
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/limits.h"
+#include "core/ops.h"
+#include "core/reply.h"
+
+namespace shuntfs {
+namespace {
+
+// Copies until done, end of file, an error, or an interrupt; what was copied counts, as copy_file_range(2) has it.
+Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRangeIn& in) {
+  const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
+  const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
+  if (source == nullptr || target == nullptr) return Errno(EBADF);
+  const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
+  auto from = static_cast<off_t>(in.off_in);
+  auto to = static_cast<off_t>(in.off_out);
+  uint64_t copied = 0;
+  while (copied < in.len) {
+    if (watch.interrupted()) return copied > 0 ? Result<uint64_t>(copied) : Errno(EINTR);
+    const size_t chunk = std::min(in.len - copied, kCopyChunkBytes);
+    const ssize_t n =
+        copy_file_range(source->fd.get(), &from, target->fd.get(), &to, chunk, static_cast<unsigned>(in.flags));
+    if (n < 0) return copied > 0 ? Result<uint64_t>(copied) : Errno::Last();
+    if (n == 0) break;
+    copied += static_cast<uint64_t>(n);
+  }
+  return copied;
+}
+
+}  // namespace
+
+Action OpRead(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::ReadIn>();
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  if (in.size > call.reply.size()) return Action::Error(Errno(EINVAL));
+  Transfer transfer;
+  transfer.kind = Transfer::Kind::kRead;
+  transfer.policy = file->device->read;
+  transfer.may_block = file->device->may_block;
+  transfer.fd = file->fd.get();
+  transfer.offset = in.offset;
+  transfer.bytes = in.size;
+  return Action::Move(transfer);
+}
+
+Action OpWrite(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::WriteIn>();
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  if (in.size > call.request.payload.size()) return Action::Error(Errno(EINVAL));
+  Transfer transfer;
+  transfer.kind = Transfer::Kind::kWrite;
+  // A write that waits for the disk goes to the ring whatever the file system: a kernel worker waits for it.
+  transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
+  transfer.may_block = file->device->may_block || file->synchronous;
+  transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0;
+  transfer.fd = file->fd.get();
+  transfer.offset = in.offset;
+  transfer.bytes = in.size;
+  // Pages written back have their place already; a write of the caller's goes to the end as it is then.
+  if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0) transfer.rw_flags = RWF_APPEND;
+  return Action::Move(transfer);
+}
+
+Action OpFsync(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::FsyncIn>();
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  Transfer transfer;
+  transfer.kind = (in.fsync_flags & abi::kFsyncFdatasync) != 0 ? Transfer::Kind::kFdatasync : Transfer::Kind::kFsync;
+  transfer.policy = IoPolicy::kFixed;
+  transfer.may_block = true;
+  transfer.fd = file->fd.get();
+  return Action::Move(transfer);
+}
+
+Action OpFallocate(FileSystem& fs, Call& call) {
+  if (!call.may_block) return Action::Offload();
+  const auto in = call.request.As<abi::FallocateIn>();
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  const Outcome done = FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
+                                             static_cast<off_t>(in.length)));
+  return done.ok() ? Action::Reply() : Action::Error(done.error());
+}
+
+Action OpLseek(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::LseekIn>();
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  // The position of the backing descriptor is nobody's: all I/O names its offset.
+  const off_t found = lseek(file->fd.get(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
+  if (found < 0) return Action::Error(Errno::Last());
+  return ReplyWith(call, abi::LseekOut{static_cast<uint64_t>(found)});
+}
+
+Action OpCopyFileRange(FileSystem& fs, Call& call) {
+  if (!call.may_block) return Action::Offload();
+  auto in = call.request.As<abi::CopyFileRangeIn>();
+  // The reply has 32 bits for the count, so more cannot be reported.
+  in.len = std::min<uint64_t>(in.len, std::numeric_limits<uint32_t>::max() & ~4095U);
+  const Result<uint64_t> copied = Copy(fs, call, in);
+  if (!copied.ok()) return Action::Error(copied.error());
+  return ReplyWith(call, abi::WriteOut{static_cast<uint32_t>(*copied), 0});
+}
+
+Action OpCopyFileRange64(FileSystem& fs, Call& call) {
+  if (!call.may_block) return Action::Offload();
+  const Result<uint64_t> copied = Copy(fs, call, call.request.As<abi::CopyFileRangeIn>());
+  if (!copied.ok()) return Action::Error(copied.error());
+  return ReplyWith(call, abi::CopyFileRangeOut{*copied});
+}
+
+}  // namespace shuntfs

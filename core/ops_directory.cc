@@ -1,0 +1,168 @@
+// OPENDIR, READDIR, READDIRPLUS.
+//
+// Offsets are the backing file system's own cookies, handed through, so they are as stable as it makes them while the directory changes.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/open_flags.h"
+#include "core/ops.h"
+#include "core/reply.h"
+#include "core/sys/proc_fd.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr size_t kBufferBytes = 32768;
+
+// linux_dirent64 as getdents64(2) lays it out.
+struct BackingEntry {
+  uint64_t ino;
+  uint64_t offset;
+  uint16_t record_bytes;
+  uint8_t type;
+  const char* name;
+};
+
+// The entry at `next` of the buffer.
+BackingEntry EntryAt(const DirectoryBuffer& buffer) {
+  const std::byte* at = buffer.bytes.data() + buffer.next;
+  BackingEntry entry{};
+  std::memcpy(&entry.ino, at, 8);
+  std::memcpy(&entry.offset, at + 8, 8);
+  std::memcpy(&entry.record_bytes, at + 16, 2);
+  std::memcpy(&entry.type, at + 18, 1);
+  entry.name = reinterpret_cast<const char*>(at + 19);
+  return entry;
+}
+
+// Uses a directory's buffer for one request. The kernel sends one READDIR at a time for an open directory.
+class BufferUse {
+ public:
+  explicit BufferUse(DirectoryBuffer& buffer) : buffer_(buffer), owns_(!buffer.in_use.test_and_set()) {}
+  ~BufferUse() {
+    if (owns_) buffer_.in_use.clear();
+  }
+  BufferUse(const BufferUse&) = delete;
+  BufferUse& operator=(const BufferUse&) = delete;
+  bool owns() const { return owns_; }
+
+ private:
+  DirectoryBuffer& buffer_;
+  const bool owns_;
+};
+
+// Makes the buffer continue at `offset`. False: the directory ends there.
+Result<bool> Fill(DirectoryBuffer& buffer, int fd, uint64_t offset) {
+  if (buffer.bytes.empty()) buffer.bytes.resize(kBufferBytes);
+  if (offset != buffer.next_offset) {
+    if (lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) return Errno::Last();
+    buffer.next = buffer.end = 0;
+    buffer.next_offset = offset;
+  }
+  if (buffer.next < buffer.end) return true;
+  const long n = syscall(SYS_getdents64, fd, buffer.bytes.data(), buffer.bytes.size());
+  if (n < 0) return Errno::Last();
+  buffer.next = 0;
+  buffer.end = static_cast<size_t>(n);
+  return n > 0;
+}
+
+// Collects entries in the reply area up to the size that the kernel asked for.
+class EntryWriter {
+ public:
+  EntryWriter(std::span<std::byte> area, bool plus) : area_(area), plus_(plus) {}
+
+  size_t bytes() const { return used_; }
+  bool Fits(size_t name_bytes) const { return used_ + RecordBytes(name_bytes) <= area_.size(); }
+  // `entry_out`: for READDIRPLUS; nodeid 0 leaves the entry for a later LOOKUP.
+  void Add(const BackingEntry& entry, uint64_t ino, const abi::EntryOut& entry_out) {
+    const std::string_view name(entry.name);
+    std::byte* at = area_.data() + used_;
+    std::memset(at, 0, RecordBytes(name.size()));
+    if (plus_) {
+      std::memcpy(at, &entry_out, sizeof(entry_out));
+      at += sizeof(entry_out);
+    }
+    const abi::Dirent dirent{ino, entry.offset, static_cast<uint32_t>(name.size()), entry.type};
+    std::memcpy(at, &dirent, sizeof(dirent));
+    std::memcpy(at + sizeof(dirent), name.data(), name.size());
+    used_ += RecordBytes(name.size());
+  }
+
+ private:
+  size_t RecordBytes(size_t name_bytes) const {
+    const size_t head = plus_ ? sizeof(abi::DirentPlus) : sizeof(abi::Dirent);
+    return (head + name_bytes + 7) & ~size_t{7};
+  }
+
+  std::span<std::byte> area_;
+  const bool plus_;
+  size_t used_ = 0;
+};
+
+bool IsDots(const char* name) { return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')); }
+
+Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
+  const auto in = call.request.As<abi::ReadIn>();
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
+  if (file == nullptr || file->directory == nullptr) return Action::Error(Errno(EBADF));
+  if (in.size > call.reply.size()) return Action::Error(Errno(EINVAL));
+  DirectoryBuffer& buffer = *file->directory;
+  const BufferUse use(buffer);
+  if (!use.owns()) return Action::Error(Errno(EBUSY));
+
+  EntryWriter writer(call.reply.first(in.size), plus);
+  uint64_t offset = in.offset;
+  while (true) {
+    const Result<bool> more = Fill(buffer, file->fd.get(), offset);
+    if (!more.ok()) return writer.bytes() > 0 ? Action::Reply(writer.bytes()) : Action::Error(more.error());
+    if (!*more) break;
+    const BackingEntry entry = EntryAt(buffer);
+    if (!writer.Fits(std::strlen(entry.name))) break;
+    abi::EntryOut entry_out{};
+    if (plus && !IsDots(entry.name)) {
+      // An entry that cannot be looked up now (gone, or on a file system that may block) is listed all the same.
+      const Result<abi::EntryOut> found = LookupEntry(fs, call, inode, file->fd.get(), entry.name);
+      if (found.ok()) entry_out = *found;
+    }
+    const uint64_t ino = entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);
+    writer.Add(entry, ino, entry_out);
+    buffer.next += entry.record_bytes;
+    buffer.next_offset = offset = entry.offset;
+  }
+  return Action::Reply(writer.bytes());
+}
+
+}  // namespace
+
+Action OpOpendir(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  auto file = std::make_unique<OpenFile>();
+  {
+    const Result<PathFd> path = fs.inodes().Open(inode);
+    if (!path.ok()) return Action::Error(path.error());
+    Result<UniqueFd> fd = OpenEvicting(fs.inodes(), path->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (!fd.ok()) return Action::Error(fd.error());
+    file->fd = std::move(*fd);
+  }
+  file->device = &inode->device();
+  file->directory = std::make_unique<DirectoryBuffer>();
+  abi::OpenOut out{};
+  out.open_flags = abi::kFopenCacheDir;
+  const Result<FileStatus> status = StatusOf(file->fd.get());
+  if (status.ok() && inode->UnchangedSinceLastOpen(*status)) out.open_flags |= abi::kFopenKeepCache;
+  out.fh = fs.handles().Insert(std::move(file)).value();
+  if (out.fh == 0) return Action::Error(Errno(ENFILE));
+  return ReplyWith(call, out);
+}
+
+Action OpReaddir(FileSystem& fs, Call& call) { return ReadDirectory(fs, call, /*plus=*/false); }
+
+Action OpReaddirplus(FileSystem& fs, Call& call) { return ReadDirectory(fs, call, /*plus=*/true); }
+
+}  // namespace shuntfs

@@ -1,0 +1,84 @@
+// OPEN, RELEASE (and RELEASEDIR), FLUSH, READLINK.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/limits.h"
+#include "core/open_flags.h"
+#include "core/ops.h"
+#include "core/reply.h"
+#include "core/sys/proc_fd.h"
+
+namespace shuntfs {
+namespace {
+
+Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags) {
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return path.error();
+  Result<UniqueFd> fd = OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(path->get()).c_str(), flags, 0);
+  if (!fd.ok() && fd.error() == Errno(EACCES) && fs.options().writeback && (flags & O_ACCMODE) == O_RDWR) {
+    // Write-only was asked for and is all that the daemon's user may.
+    return OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(path->get()).c_str(), (flags & ~O_ACCMODE) | O_WRONLY, 0);
+  }
+  return fd;
+}
+
+}  // namespace
+
+Action OpOpen(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const auto in = call.request.As<abi::OpenIn>();
+  const bool truncates = (in.flags & O_TRUNC) != 0;
+  if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block) return Action::Offload();
+  if (truncates) call.identity.SetStripsSuid((in.open_flags & abi::kOpenKillSuidgid) != 0);
+  int flags = BackingOpenFlags(in.flags, fs.options());
+  if (call.may_block) flags &= ~O_NONBLOCK;
+  Result<UniqueFd> fd = OpenInode(fs, inode, flags);
+  if (!fd.ok()) {
+    // A lease of another process: its holder is told, and the open waits where nobody else has to.
+    if (fd.error() == Errno(EWOULDBLOCK) && !call.may_block) return Action::Offload();
+    return Action::Error(fd.error());
+  }
+  auto file = std::make_unique<OpenFile>();
+  file->fd = std::move(*fd);
+  file->device = &inode->device();
+  file->synchronous = IsSynchronous(in.flags);
+  abi::OpenOut out{};
+  out.open_flags = OpenFlagsFor(*file, fs.options());
+  const Result<FileStatus> status = StatusOf(file->fd.get());
+  if (status.ok() && inode->UnchangedSinceLastOpen(*status)) out.open_flags |= abi::kFopenKeepCache;
+  out.fh = fs.handles().Insert(std::move(file)).value();
+  if (out.fh == 0) return Action::Error(Errno(ENFILE));
+  return ReplyWith(call, out);
+}
+
+Action OpRelease(FileSystem& fs, Call& call) {
+  const FileHandle fh(call.request.As<abi::ReleaseIn>().fh);
+  if (fs.handles().Remove(fh) == nullptr) return Action::Error(Errno(EBADF));
+  return Action::Reply();
+}
+
+// Closing a duplicate makes a network file system write back and report, and leaves the file open. Local file systems do nothing
+// on close: their files are opened with FOPEN_NOFLUSH, and this is not even asked.
+Action OpFlush(FileSystem& fs, Call& call) {
+  const OpenFile* file = fs.handles().Find(FileHandle(call.request.As<abi::FlushIn>().fh));
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  if (!file->device->wants_flush) return Action::Reply();
+  const int duplicate = fcntl(file->fd.get(), F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0) return Action::Error(Errno::Last());
+  const Outcome done = FromSyscall(close(duplicate));
+  return done.ok() ? Action::Reply() : Action::Error(done.error());
+}
+
+Action OpReadlink(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  const ssize_t length =
+      readlinkat(path->get(), "", reinterpret_cast<char*>(call.reply.data()), call.reply.size());
+  if (length < 0) return Action::Error(Errno::Last());
+  return Action::Reply(static_cast<size_t>(length));
+}
+
+}  // namespace shuntfs

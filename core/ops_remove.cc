@@ -1,0 +1,95 @@
+// What takes a name away or moves it: UNLINK, RMDIR, RENAME, RENAME2. The kernel has checked the caller's rights, sticky bits included.
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/ops.h"
+#include "core/reply.h"
+
+namespace shuntfs {
+namespace {
+
+// Holds the inode behind an entry that is about to go; when the entry stays after all, the inode need not keep its descriptor.
+class Departing {
+ public:
+  Departing(InodeTable& inodes, int parent_fd, const char* name)
+      : inodes_(inodes), inode_(inodes.KeepReachable(parent_fd, name)) {}
+  ~Departing() {
+    if (inode_ == nullptr) return;
+    if (!gone_) InodeTable::StopKeeping(inode_);
+    inodes_.Release(inode_);
+  }
+  Departing(const Departing&) = delete;
+  Departing& operator=(const Departing&) = delete;
+  void Gone() { gone_ = true; }
+
+ private:
+  InodeTable& inodes_;
+  Inode* inode_;
+  bool gone_ = false;
+};
+
+Action Remove(FileSystem& fs, Call& call, int flags) {
+  Inode* parent = fs.inodes().Find(call.request.nodeid());
+  if (parent == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
+  if (!name.ok()) return Action::Error(name.error());
+  const Result<PathFd> directory = fs.inodes().Open(parent);
+  if (!directory.ok()) return Action::Error(directory.error());
+  Departing departing(fs.inodes(), directory->get(), name->data());
+  const Outcome done = FromSyscall(unlinkat(directory->get(), name->data(), flags));
+  if (!done.ok()) return Action::Error(done.error());
+  departing.Gone();
+  return Action::Reply();
+}
+
+// Tells the inode that is now `name` in `parent` where it is.
+void NoteMoved(FileSystem& fs, Inode* parent, int parent_fd, std::string_view name) {
+  const Result<FileStatus> status = StatusAt(parent_fd, name.data(), AT_STATX_DONT_SYNC);
+  if (!status.ok()) return;
+  Inode* inode = fs.inodes().FindHeld(*status);
+  if (inode == nullptr) return;
+  fs.inodes().MovedTo(inode, parent, name);
+  fs.inodes().Release(inode);
+}
+
+Action Rename(FileSystem& fs, Call& call, uint64_t new_directory, uint32_t flags) {
+  Inode* old_parent = fs.inodes().Find(call.request.nodeid());
+  Inode* new_parent = fs.inodes().Find(NodeId(new_directory));
+  if (old_parent == nullptr || new_parent == nullptr) return Action::Error(Errno(ESTALE));
+  PayloadReader reader(call.request.payload);
+  const Result<std::string_view> old_name = reader.Name();
+  if (!old_name.ok()) return Action::Error(old_name.error());
+  const Result<std::string_view> new_name = reader.Name();
+  if (!new_name.ok()) return Action::Error(new_name.error());
+  const Result<PathFd> from = fs.inodes().Open(old_parent);
+  if (!from.ok()) return Action::Error(from.error());
+  const Result<PathFd> to = fs.inodes().Open(new_parent);
+  if (!to.ok()) return Action::Error(to.error());
+  Departing replaced(fs.inodes(), to->get(), new_name->data());
+  const Outcome done =
+      FromSyscall(renameat2(from->get(), old_name->data(), to->get(), new_name->data(), flags));
+  if (!done.ok()) return Action::Error(done.error());
+  if ((flags & RENAME_EXCHANGE) == 0) {
+    replaced.Gone();
+  } else {
+    NoteMoved(fs, old_parent, from->get(), *old_name);
+  }
+  NoteMoved(fs, new_parent, to->get(), *new_name);
+  return Action::Reply();
+}
+
+}  // namespace
+
+Action OpUnlink(FileSystem& fs, Call& call) { return Remove(fs, call, 0); }
+
+Action OpRmdir(FileSystem& fs, Call& call) { return Remove(fs, call, AT_REMOVEDIR); }
+
+Action OpRename(FileSystem& fs, Call& call) { return Rename(fs, call, call.request.As<abi::RenameIn>().newdir, 0); }
+
+Action OpRename2(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::Rename2In>();
+  return Rename(fs, call, in.newdir, in.flags);
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,107 @@
+// SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR: user, trusted, security and POSIX ACLs alike. The kernel has checked the caller's rights.
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/ops.h"
+#include "core/protocol/abi.h"
+#include "core/reply.h"
+#include "core/sys/proc_fd.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr std::string_view kTrusted = "trusted.";
+
+// Answers with the size only, when the kernel asked for it, or with the value that lies in the reply area already.
+Action ReplyValue(Call& call, uint32_t asked, ssize_t found) {
+  if (found < 0) return Action::Error(Errno::Last());
+  if (asked != 0) return Action::Reply(static_cast<size_t>(found));
+  return ReplyWith(call, abi::GetxattrOut{static_cast<uint32_t>(found), 0});
+}
+
+// Takes the names out that only an administrator sees; the new length.
+size_t WithoutTrusted(char* names, size_t bytes) {
+  size_t kept = 0;
+  for (size_t at = 0; at < bytes;) {
+    const std::string_view name(names + at);
+    const size_t length = name.size() + 1;
+    if (!name.starts_with(kTrusted)) {
+      std::copy_n(names + at, length, names + kept);
+      kept += length;
+    }
+    at += length;
+  }
+  return kept;
+}
+
+}  // namespace
+
+Action OpSetxattr(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::SetxattrIn>();
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  PayloadReader reader(call.request.payload);
+  const Result<std::string_view> name = reader.String();
+  if (!name.ok()) return Action::Error(name.error());
+  if (in.size > reader.rest().size()) return Action::Error(Errno(EINVAL));
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  const FdPath file(path->get());
+  const Outcome done =
+      FromSyscall(setxattr(file.c_str(), name->data(), reader.rest().data(), in.size, static_cast<int>(in.flags)));
+  if (!done.ok()) return Action::Error(done.error());
+  if ((in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0) {
+    const Result<FileStatus> status = StatusOf(path->get());
+    if (status.ok() && (status->stx_mode & S_ISGID) != 0) {
+      const Outcome cleared = FromSyscall(chmod(file.c_str(), status->stx_mode & 07777 & ~unsigned{S_ISGID}));
+      if (!cleared.ok()) return Action::Error(cleared.error());
+    }
+  }
+  return Action::Reply();
+}
+
+Action OpGetxattr(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::GetxattrIn>();
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<std::string_view> name = PayloadReader(call.request.payload).String();
+  if (!name.ok()) return Action::Error(name.error());
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  const size_t room = std::min<size_t>(in.size, call.reply.size());
+  // The name lies where the value will: the kernel of the backing call reads all of it before it writes.
+  return ReplyValue(call, in.size, getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room));
+}
+
+Action OpListxattr(FileSystem& fs, Call& call) {
+  const auto in = call.request.As<abi::GetxattrIn>();
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  // The reply area takes the whole list, to be filtered there: 64 KiB at most (XATTR_LIST_MAX).
+  const std::span<std::byte> area = call.reply.first(std::min(call.reply.size(), kXattrValueMax));
+  auto* names = reinterpret_cast<char*>(area.data());
+  ssize_t found = listxattr(FdPath(path->get()).c_str(), names, area.size());
+  if (found < 0) return Action::Error(Errno::Last());
+  if (call.request.header.uid != 0) found = static_cast<ssize_t>(WithoutTrusted(names, static_cast<size_t>(found)));
+  if (in.size != 0 && static_cast<size_t>(found) > in.size) return Action::Error(Errno(ERANGE));
+  return ReplyValue(call, in.size, found);
+}
+
+Action OpRemovexattr(FileSystem& fs, Call& call) {
+  Inode* inode = fs.inodes().Find(call.request.nodeid());
+  if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  const Result<std::string_view> name = PayloadReader(call.request.payload).String();
+  if (!name.ok()) return Action::Error(name.error());
+  const Result<PathFd> path = fs.inodes().Open(inode);
+  if (!path.ok()) return Action::Error(path.error());
+  const Outcome done = FromSyscall(removexattr(FdPath(path->get()).c_str(), name->data()));
+  return done.ok() ? Action::Reply() : Action::Error(done.error());
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,48 @@
+// The INIT negotiation: what the kernel offers, what we take, what that makes of requests.
+//
+// Floor 1: a pure function of plain structs. Flags: include/uapi/linux/fuse.h, fs/fuse/inode.c (process_init_reply).
+#ifndef SHUNTFS_CORE_PROTOCOL_INIT_H_
+#define SHUNTFS_CORE_PROTOCOL_INIT_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/protocol/abi.h"
+#include "core/protocol/request.h"
+
+namespace shuntfs {
+
+// What the mount would like.
+struct InitWishes {
+  bool over_io_uring = false;
+  bool writeback_cache = false;
+  uint32_t max_write_bytes = 1U << 20;      // a power of two of pages
+  uint32_t max_pages_limit = 256;           // fs.fuse.max_pages_limit of this kernel
+  uint32_t max_readahead_bytes = 1U << 20;  // the kernel takes the lower of this and the bdi's window
+  uint16_t max_background = 64;
+};
+
+// What was agreed.
+struct InitAgreement {
+  abi::InitOut reply{};
+  uint32_t reply_bytes = 0;
+  WireFormat format;
+  uint64_t kernel_flags = 0;  // everything the kernel offered
+  uint64_t flags = 0;         // what both have
+  uint32_t kernel_minor = 0;
+  uint32_t max_write_bytes = 0;
+  bool over_io_uring = false;
+};
+
+// `error` is empty on success; otherwise a sentence on why this kernel cannot be served.
+struct InitResult {
+  InitAgreement agreement;
+  std::string error;
+};
+
+InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& wishes);
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_PROTOCOL_INIT_H_

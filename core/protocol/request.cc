@@ -1,0 +1,148 @@
+#include "core/protocol/request.h"
+
+#include "core/base/limits.h"
+
+namespace shuntfs {
+namespace {
+
+using abi::Opcode;
+
+constexpr std::array<OpcodeInfo, abi::kOpcodeEnd> MakeTable() {
+  std::array<OpcodeInfo, abi::kOpcodeEnd> table{};
+  const auto set = [&table](Opcode opcode, std::string_view name, size_t op_in_size, bool has_reply = true) {
+    table[static_cast<uint32_t>(opcode)] = {name, static_cast<uint16_t>(op_in_size), has_reply};
+  };
+  set(Opcode::kLookup, "LOOKUP", 0);
+  set(Opcode::kForget, "FORGET", sizeof(abi::ForgetIn), false);
+  set(Opcode::kGetattr, "GETATTR", sizeof(abi::GetattrIn));
+  set(Opcode::kSetattr, "SETATTR", sizeof(abi::SetattrIn));
+  set(Opcode::kReadlink, "READLINK", 0);
+  set(Opcode::kSymlink, "SYMLINK", 0);
+  set(Opcode::kMknod, "MKNOD", sizeof(abi::MknodIn));
+  set(Opcode::kMkdir, "MKDIR", sizeof(abi::MkdirIn));
+  set(Opcode::kUnlink, "UNLINK", 0);
+  set(Opcode::kRmdir, "RMDIR", 0);
+  set(Opcode::kRename, "RENAME", sizeof(abi::RenameIn));
+  set(Opcode::kLink, "LINK", sizeof(abi::LinkIn));
+  set(Opcode::kOpen, "OPEN", sizeof(abi::OpenIn));
+  set(Opcode::kRead, "READ", sizeof(abi::ReadIn));
+  set(Opcode::kWrite, "WRITE", sizeof(abi::WriteIn));
+  set(Opcode::kStatfs, "STATFS", 0);
+  set(Opcode::kRelease, "RELEASE", sizeof(abi::ReleaseIn));
+  set(Opcode::kFsync, "FSYNC", sizeof(abi::FsyncIn));
+  set(Opcode::kSetxattr, "SETXATTR", sizeof(abi::SetxattrIn));
+  set(Opcode::kGetxattr, "GETXATTR", sizeof(abi::GetxattrIn));
+  set(Opcode::kListxattr, "LISTXATTR", sizeof(abi::GetxattrIn));
+  set(Opcode::kRemovexattr, "REMOVEXATTR", 0);
+  set(Opcode::kFlush, "FLUSH", sizeof(abi::FlushIn));
+  set(Opcode::kInit, "INIT", 0);
+  set(Opcode::kOpendir, "OPENDIR", sizeof(abi::OpenIn));
+  set(Opcode::kReaddir, "READDIR", sizeof(abi::ReadIn));
+  set(Opcode::kReleasedir, "RELEASEDIR", sizeof(abi::ReleaseIn));
+  set(Opcode::kFsyncdir, "FSYNCDIR", sizeof(abi::FsyncIn));
+  set(Opcode::kGetlk, "GETLK", 0);
+  set(Opcode::kSetlk, "SETLK", 0);
+  set(Opcode::kSetlkw, "SETLKW", 0);
+  set(Opcode::kAccess, "ACCESS", sizeof(abi::AccessIn));
+  set(Opcode::kCreate, "CREATE", sizeof(abi::CreateIn));
+  set(Opcode::kInterrupt, "INTERRUPT", sizeof(abi::InterruptIn), false);
+  set(Opcode::kBmap, "BMAP", 0);
+  set(Opcode::kDestroy, "DESTROY", 0);
+  set(Opcode::kIoctl, "IOCTL", sizeof(abi::IoctlIn));
+  set(Opcode::kPoll, "POLL", 0);
+  set(Opcode::kNotifyReply, "NOTIFY_REPLY", 0);
+  set(Opcode::kBatchForget, "BATCH_FORGET", sizeof(abi::BatchForgetIn), false);
+  set(Opcode::kFallocate, "FALLOCATE", sizeof(abi::FallocateIn));
+  set(Opcode::kReaddirplus, "READDIRPLUS", sizeof(abi::ReadIn));
+  set(Opcode::kRename2, "RENAME2", sizeof(abi::Rename2In));
+  set(Opcode::kLseek, "LSEEK", sizeof(abi::LseekIn));
+  set(Opcode::kCopyFileRange, "COPY_FILE_RANGE", sizeof(abi::CopyFileRangeIn));
+  set(Opcode::kSetupmapping, "SETUPMAPPING", 0);
+  set(Opcode::kRemovemapping, "REMOVEMAPPING", 0);
+  set(Opcode::kSyncfs, "SYNCFS", sizeof(abi::SyncfsIn));
+  set(Opcode::kTmpfile, "TMPFILE", sizeof(abi::CreateIn));
+  set(Opcode::kStatx, "STATX", sizeof(abi::StatxIn));
+  set(Opcode::kCopyFileRange64, "COPY_FILE_RANGE_64", sizeof(abi::CopyFileRangeIn));
+  return table;
+}
+
+constexpr std::array<OpcodeInfo, abi::kOpcodeEnd> kOpcodes = MakeTable();
+constexpr OpcodeInfo kNoOpcode{};
+
+// Cuts the request extensions off the end of the payload.
+Outcome SplitExtensions(Request* request) {
+  const size_t bytes = size_t{request->header.total_extlen} * 8;
+  if (bytes > request->payload.size()) return Errno(EINVAL);
+  request->extensions = request->payload.last(bytes);
+  request->payload = request->payload.first(request->payload.size() - bytes);
+  return Ok();
+}
+
+}  // namespace
+
+const OpcodeInfo& InfoOf(uint32_t opcode) {
+  return opcode < kOpcodes.size() ? kOpcodes[opcode] : kNoOpcode;
+}
+
+std::optional<uint32_t> Request::supplementary_group() const {
+  std::span<const std::byte> rest = extensions;
+  while (rest.size() >= sizeof(abi::ExtHeader)) {
+    abi::ExtHeader ext;
+    std::memcpy(&ext, rest.data(), sizeof(ext));
+    if (ext.size < sizeof(ext) || ext.size > rest.size()) return std::nullopt;
+    if (ext.type == abi::kExtGroups) {
+      const std::span<const std::byte> body = rest.first(ext.size).subspan(sizeof(ext));
+      uint32_t words[2];
+      if (body.size() < sizeof(words)) return std::nullopt;
+      std::memcpy(words, body.data(), sizeof(words));
+      if (words[0] != 1) return std::nullopt;  // the kernel sends the one that matches the parent's group
+      return words[1];
+    }
+    rest = rest.subspan(ext.size);
+  }
+  return std::nullopt;
+}
+
+Result<Unit> DecodeMessage(std::span<std::byte> message, const WireFormat& format, Request* out) {
+  if (message.size() < sizeof(abi::InHeader)) return Errno(EINVAL);
+  std::memcpy(&out->header, message.data(), sizeof(abi::InHeader));
+  if (out->header.len != message.size()) return Errno(EINVAL);
+  std::span<std::byte> body = message.subspan(sizeof(abi::InHeader));
+  size_t op_in_size = InfoOf(out->header.opcode).op_in_size;
+  if (out->opcode() == Opcode::kSetxattr && !format.setxattr_ext) op_in_size = abi::kCompatSetxattrInSize;
+  if (body.size() < op_in_size) return Errno(EINVAL);
+  out->op_in.fill(std::byte{0});
+  std::memcpy(out->op_in.data(), body.data(), op_in_size);
+  out->payload = body.subspan(op_in_size);
+  return SplitExtensions(out);
+}
+
+Result<Unit> DecodeRingEntry(const abi::UringReqHeader& header, std::span<std::byte> payload,
+                             uint32_t payload_bytes, Request* out) {
+  std::memcpy(&out->header, header.in_out, sizeof(abi::InHeader));
+  std::memcpy(out->op_in.data(), header.op_in, sizeof(header.op_in));
+  if (payload_bytes > payload.size()) return Errno(EINVAL);
+  out->payload = payload.first(payload_bytes);
+  return SplitExtensions(out);
+}
+
+Result<std::string_view> PayloadReader::String() {
+  const void* end = rest_.empty() ? nullptr : std::memchr(rest_.data(), 0, rest_.size());
+  if (end == nullptr) return Errno(EINVAL);
+  const auto length = static_cast<size_t>(static_cast<const std::byte*>(end) - rest_.data());
+  const std::string_view text(reinterpret_cast<const char*>(rest_.data()), length);
+  rest_ = rest_.subspan(length + 1);
+  return text;
+}
+
+Result<std::string_view> PayloadReader::Name() {
+  Result<std::string_view> name = String();
+  if (!name.ok()) return name;
+  if (name->size() > kNameMax) return Errno(ENAMETOOLONG);
+  if (name->empty() || *name == "." || *name == ".." || name->find('/') != std::string_view::npos) {
+    return Errno(EINVAL);
+  }
+  return name;
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,77 @@
+#include "core/reply.h"
+
+namespace shuntfs {
+namespace {
+
+// The kernel's encoding of a device number in one word (new_encode_dev).
+uint32_t EncodeDevice(uint32_t major, uint32_t minor) { return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); }
+
+abi::SxTime TimeOf(const statx_timestamp& time) { return {time.tv_sec, time.tv_nsec, 0}; }
+
+}  // namespace
+
+abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device) {
+  abi::Attr attr{};
+  attr.ino = device.ShownInode(status.stx_ino);
+  attr.size = status.stx_size;
+  attr.blocks = status.stx_blocks;
+  attr.atime = static_cast<uint64_t>(status.stx_atime.tv_sec);
+  attr.mtime = static_cast<uint64_t>(status.stx_mtime.tv_sec);
+  attr.ctime = static_cast<uint64_t>(status.stx_ctime.tv_sec);
+  attr.atimensec = status.stx_atime.tv_nsec;
+  attr.mtimensec = status.stx_mtime.tv_nsec;
+  attr.ctimensec = status.stx_ctime.tv_nsec;
+  attr.mode = status.stx_mode;
+  attr.nlink = status.stx_nlink;
+  attr.uid = status.stx_uid;
+  attr.gid = status.stx_gid;
+  attr.rdev = EncodeDevice(status.stx_rdev_major, status.stx_rdev_minor);
+  attr.blksize = status.stx_blksize;
+  return attr;
+}
+
+abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device) {
+  abi::Statx out{};
+  out.mask = status.stx_mask & (STATX_BASIC_STATS | STATX_BTIME);
+  out.blksize = status.stx_blksize;
+  out.attributes = status.stx_attributes;
+  out.attributes_mask = status.stx_attributes_mask;
+  out.nlink = status.stx_nlink;
+  out.uid = status.stx_uid;
+  out.gid = status.stx_gid;
+  out.mode = status.stx_mode;
+  out.ino = device.ShownInode(status.stx_ino);
+  out.size = status.stx_size;
+  out.blocks = status.stx_blocks;
+  out.atime = TimeOf(status.stx_atime);
+  out.btime = TimeOf(status.stx_btime);
+  out.ctime = TimeOf(status.stx_ctime);
+  out.mtime = TimeOf(status.stx_mtime);
+  out.rdev_major = status.stx_rdev_major;
+  out.rdev_minor = status.stx_rdev_minor;
+  return out;
+}
+
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, const FileStatus& status) {
+  abi::EntryOut entry{};
+  entry.nodeid = inode.nodeid().value();
+  entry.entry_valid = options.entry_timeout.seconds;
+  entry.entry_valid_nsec = options.entry_timeout.nanoseconds;
+  entry.attr_valid = options.attr_timeout.seconds;
+  entry.attr_valid_nsec = options.attr_timeout.nanoseconds;
+  entry.attr = AttrOf(status, inode.device());
+  return entry;
+}
+
+Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd, const char* name) {
+  // Without AT_STATX_DONT_SYNC the root of a dead network mount below SRC would hold this thread up.
+  const Result<FileStatus> status = StatusAt(parent_fd, name, call.may_block ? 0 : AT_STATX_DONT_SYNC);
+  if (!status.ok()) return status.error();
+  const BackingDevice* device = fs.devices().FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
+  if (device->may_block && !call.may_block) return Errno(EAGAIN);
+  const Inode* inode = fs.inodes().Lookup(*status, device, parent, name);
+  if (inode == nullptr) return Errno(ENOMEM);
+  return EntryOf(fs.options(), *inode, *status);
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,36 @@
+// Reply arguments: from what the backing file system says to what the kernel reads.
+//
+// Floor 2. Pure but for the counting of lookups in ReplyEntry.
+#ifndef SHUNTFS_CORE_REPLY_H_
+#define SHUNTFS_CORE_REPLY_H_
+
+#include <cstring>
+#include <string_view>
+
+#include "core/file_system.h"
+#include "core/protocol/abi.h"
+#include "core/sys/file_status.h"
+
+namespace shuntfs {
+
+abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device);
+abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device);
+
+// Writes a reply argument at `offset` of the reply area. EIO: the area is too small (the kernel always gives room).
+template <typename T>
+Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
+  if (call.reply.size() < offset + sizeof(T)) return Action::Error(Errno(EIO));
+  std::memcpy(call.reply.data() + offset, &argument, sizeof(T));
+  return Action::Reply(offset + sizeof(T));
+}
+
+// The entry for an inode whose lookup was counted.
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, const FileStatus& status);
+
+// Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The device of the file is
+// found as well; EAGAIN: it may block and the call may not.
+Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd, const char* name);
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_REPLY_H_

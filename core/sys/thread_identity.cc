@@ -1,0 +1,103 @@
+#include "core/sys/thread_identity.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/log.h"
+
+namespace shuntfs {
+namespace {
+
+struct Capabilities {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+};
+
+bool Load(Capabilities* caps) { return syscall(SYS_capget, &caps->header, caps->data) == 0; }
+bool Store(Capabilities* caps) { return syscall(SYS_capset, &caps->header, caps->data) == 0; }
+
+void SetEffective(Capabilities* caps, int capability, bool on) {
+  __user_cap_data_struct& word = caps->data[CAP_TO_INDEX(capability)];
+  const uint32_t mask = CAP_TO_MASK(capability);
+  word.effective = on ? (word.effective | (word.permitted & mask)) : (word.effective & ~mask);
+}
+
+}  // namespace
+
+Result<ThreadIdentity> ThreadIdentity::Adopt(bool privileged) {
+  if (unshare(CLONE_FS) != 0) return Errno::Last();
+  ThreadIdentity identity(privileged);
+  umask(0);
+  if (!privileged) return identity;
+  if (syscall(SYS_setgroups, 0, nullptr) != 0) return Errno::Last();
+  Capabilities caps;
+  if (!Load(&caps)) return Errno::Last();
+  SetEffective(&caps, CAP_SYS_RESOURCE, false);
+  if (!Store(&caps)) return Errno::Last();
+  return identity;
+}
+
+void ThreadIdentity::SetStripsSuid(bool strips) {
+  if (!privileged_ || strips == strips_suid_) return;
+  Capabilities caps;
+  CHECK(Load(&caps)) << "capget";
+  SetEffective(&caps, CAP_FSETID, !strips);
+  CHECK(Store(&caps)) << "capset";
+  strips_suid_ = strips;
+}
+
+void ThreadIdentity::SetUmask(mode_t mask) {
+  mask &= 0777;
+  if (mask == umask_) return;
+  umask(mask);
+  umask_ = mask;
+}
+
+CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks) : thread_(thread) {
+  if (!thread_.privileged_ || (caller.uid == 0 && caller.gid == 0 && !caller.supplementary)) return;
+  switched_ = true;
+  // The base state first, so that leaving the scope restores exactly it.
+  thread_.SetStripsSuid(false);
+  if (caller.supplementary) {
+    groups_set_ = true;
+    const gid_t group = *caller.supplementary;
+    if (syscall(SYS_setgroups, 1, &group) != 0) {
+      outcome_ = Errno::Last();
+      return;
+    }
+  }
+  // setfsgid and setfsuid tell nothing of failure but by asking again. Group before user: the user change drops the
+  // capabilities that the group change needs.
+  setfsgid(caller.gid);
+  setfsuid(caller.uid);
+  if (static_cast<gid_t>(setfsgid(static_cast<gid_t>(-1))) != caller.gid ||
+      static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) != caller.uid) {
+    outcome_ = Errno(EPERM);
+    return;
+  }
+  if (caller.uid == 0 || checks == Checks::kByBacking) return;
+  Capabilities caps;
+  if (!Load(&caps)) {
+    outcome_ = Errno::Last();
+    return;
+  }
+  SetEffective(&caps, CAP_DAC_OVERRIDE, true);
+  SetEffective(&caps, CAP_DAC_READ_SEARCH, true);
+  SetEffective(&caps, CAP_MKNOD, true);
+  if (!Store(&caps)) outcome_ = Errno::Last();
+}
+
+CallerScope::~CallerScope() {
+  if (!switched_) return;
+  setfsuid(0);  // gives the file capabilities back as well
+  setfsgid(0);
+  CHECK(setfsuid(static_cast<uid_t>(-1)) == 0) << "the daemon's own user could not be taken back";
+  CHECK(setfsgid(static_cast<gid_t>(-1)) == 0) << "the daemon's own group could not be taken back";
+  if (groups_set_) CHECK(syscall(SYS_setgroups, 0, nullptr) == 0) << "setgroups";
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,74 @@
+// The credentials, capabilities and umask of one serving thread.
+//
+// Floor 0. One object per thread, used by that thread only: Linux keeps all of this per thread as long as the raw system calls are used.
+// The thread normally acts as the daemon itself. A caller's identity is taken for one system call by CallerScope, which puts
+// everything back when it goes: nothing of it can reach the next request. See credentials(7), capabilities(7).
+#ifndef SHUNTFS_CORE_SYS_THREAD_IDENTITY_H_
+#define SHUNTFS_CORE_SYS_THREAD_IDENTITY_H_
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include "core/base/errno.h"
+
+namespace shuntfs {
+
+struct Caller {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::optional<gid_t> supplementary;  // the one group that matters for the operation
+};
+
+class ThreadIdentity {
+ public:
+  // Adopts the calling thread: gives it a umask and working directory of its own and, when `privileged`, drops what a file
+  // server must not have: supplementary groups, and CAP_SYS_RESOURCE (with it, quotas and reserved blocks would not
+  // count for anybody). Without privilege nothing is switched, ever: the daemon acts as its user.
+  static Result<ThreadIdentity> Adopt(bool privileged);
+
+  bool privileged() const { return privileged_; }
+
+  // Whether writes and truncates of this thread strip setuid and setgid bits (no CAP_FSETID) or leave them, as the
+  // caller's own would. Costs a system call only when it changes.
+  void SetStripsSuid(bool strips);
+
+  // Sets the thread's umask. Costs a system call only when it changes.
+  void SetUmask(mode_t mask);
+
+ private:
+  friend class CallerScope;
+  explicit ThreadIdentity(bool privileged) : privileged_(privileged) {}
+
+  bool privileged_;
+  bool strips_suid_ = false;
+  mode_t umask_ = 0;
+};
+
+// Acts as `caller` until it goes: what is created then belongs to the caller. The kernel has checked the caller's permission already
+// (default_permissions), so the thread keeps CAP_DAC_OVERRIDE: the backing file system is not asked a second time
+// with fewer groups than the caller has. Aborts the process if the daemon's own identity cannot be taken back.
+class CallerScope {
+ public:
+  enum class Checks {
+    kDone,       // the kernel has checked; see above
+    kByBacking,  // the backing file system is to check the caller's own rights
+  };
+  CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks = Checks::kDone);
+  ~CallerScope();
+  CallerScope(const CallerScope&) = delete;
+  CallerScope& operator=(const CallerScope&) = delete;
+
+  // What went wrong when the identity was taken; the operation must not be done then.
+  const Outcome& outcome() const { return outcome_; }
+
+ private:
+  ThreadIdentity& thread_;
+  bool switched_ = false;
+  bool groups_set_ = false;
+  Outcome outcome_ = Ok();
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_SYS_THREAD_IDENTITY_H_

@@ -1,0 +1,63 @@
+// One FUSE mount and its connection: made through libfuse, which knows mount(2) and fusermount3.
+// The only file that includes libfuse.
+//
+// Floor 4. Owns the mount: the destructor detaches it if it is still there. Mount() forks and
+// belongs on the main thread before others exist; the rest may be called from any thread.
+#ifndef SHUNTFS_DAEMON_FUSE_MOUNT_H_
+#define SHUNTFS_DAEMON_FUSE_MOUNT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/base/unique_fd.h"
+#include "daemon/unmount.h"
+
+namespace shuntfs {
+
+class FuseMount {
+ public:
+  // `mountpoint` is canonical. `options` are words of mount(8) and FUSE; commas in them are escaped
+  // here.
+  static absl::StatusOr<std::unique_ptr<FuseMount>> Mount(const std::string& mountpoint,
+                                                          const std::vector<std::string>& options);
+  ~FuseMount();
+  FuseMount(const FuseMount&) = delete;
+  FuseMount& operator=(const FuseMount&) = delete;
+
+  // The /dev/fuse descriptor; once.
+  UniqueFd TakeFd() { return std::move(fd_); }
+
+  const std::string& mountpoint() const { return mountpoint_; }
+  // The mount's st_dev, which mountinfo shows. The minor is the connection's number.
+  uint32_t major() const { return major_; }
+  uint32_t minor() const { return minor_; }
+
+  // Whether our mount namespace still has it anywhere. True when that cannot be found out.
+  bool IsMounted() const;
+
+  // Takes the mount away, unless something else is mounted on top of it or it is gone already.
+  UnmountOutcome Unmount(bool lazy) const;
+
+  // Ends the connection at once, through fusectl; every request fails.
+  absl::Status Abort() const;
+
+  // Lets the kernel read ahead as much as one request can carry. Best effort: needs root.
+  absl::Status RaiseReadAhead(uint32_t bytes) const;
+
+ private:
+  FuseMount(std::string mountpoint, UniqueFd fd)
+      : mountpoint_(std::move(mountpoint)), fd_(std::move(fd)) {}
+
+  std::string mountpoint_;
+  UniqueFd fd_;
+  uint32_t major_ = 0;
+  uint32_t minor_ = 0;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_DAEMON_FUSE_MOUNT_H_

@@ -1,0 +1,40 @@
+#include "daemon/helper_thread.h"
+
+#include <sys/eventfd.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "core/base/log.h"
+
+namespace shuntfs {
+
+HelperThread::HelperThread() : done_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  PLOG_IF(ERROR, !done_.valid()) << "eventfd";
+}
+
+HelperThread::~HelperThread() {
+  if (!thread_.joinable()) return;
+  // Only on the way to _exit: the descriptor stays open so that the job's end signals nobody else's
+  // file.
+  thread_.detach();
+  static_cast<void>(done_.release());
+}
+
+void HelperThread::Run(std::function<void()> job) {
+  CHECK(idle()) << "the helper runs one job at a time";
+  thread_ = std::thread([job = std::move(job), fd = done_.get()] {
+    job();
+    const uint64_t one = 1;
+    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+  });
+}
+
+void HelperThread::Collect() {
+  uint64_t count = 0;
+  if (read(done_.get(), &count, sizeof(count)) != static_cast<ssize_t>(sizeof(count))) return;
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace shuntfs

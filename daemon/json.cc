@@ -1,0 +1,219 @@
+#include "daemon/json.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_format.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr int kMaxDepth = 16;
+
+// Bytes of the UTF-8 sequence at the start of `text`, or 0 when there is none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    if (!tail(1) || !tail(2)) return 0;
+    if (first == 0xE0 && byte(1) < 0xA0) return 0;   // Longer than needed.
+    if (first == 0xED && byte(1) >= 0xA0) return 0;  // A surrogate.
+    return 3;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    if (!tail(1) || !tail(2) || !tail(3)) return 0;
+    if (first == 0xF0 && byte(1) < 0x90) return 0;
+    if (first == 0xF4 && byte(1) >= 0x90) return 0;  // Above U+10FFFF.
+    return 4;
+  }
+  return 0;
+}
+
+void AppendUtf8(unsigned code, std::string* out) {
+  if (code < 0x80) {
+    *out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    *out += static_cast<char>(0xC0 | (code >> 6));
+    *out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    *out += static_cast<char>(0xE0 | (code >> 12));
+    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    *out += static_cast<char>(0x80 | (code & 0x3F));
+  }
+}
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text) {}
+
+  std::optional<JsonValue> ParseAll() {
+    JsonValue value;
+    if (!ParseValue(0, &value)) return std::nullopt;
+    SkipSpace();
+    if (at_ != text_.size()) return std::nullopt;
+    return value;
+  }
+
+ private:
+  void SkipSpace() {
+    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos) ++at_;
+  }
+
+  bool Take(char c) {
+    SkipSpace();
+    if (at_ == text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+
+  bool ParseValue(int depth, JsonValue* value) {
+    if (depth > kMaxDepth) return false;
+    if (Take('{')) return ParseObject(depth, value);
+    if (Take('[')) return ParseArray(depth, value);
+    if (Take('"')) {
+      value->kind = JsonValue::Kind::kString;
+      return ParseString(&value->text);
+    }
+    const size_t start = at_;
+    while (at_ < text_.size() && std::string_view(",]} \t\r\n").find(text_[at_]) == text_.npos)
+      ++at_;
+    value->kind = JsonValue::Kind::kScalar;
+    value->text = std::string(text_.substr(start, at_ - start));
+    return IsScalar(value->text);
+  }
+
+  static bool IsScalar(const std::string& text) {
+    if (text == "true" || text == "false" || text == "null") return true;
+    return !text.empty() && text.find_first_not_of("+-.0123456789eE") == std::string::npos;
+  }
+
+  bool ParseObject(int depth, JsonValue* value) {
+    value->kind = JsonValue::Kind::kObject;
+    if (Take('}')) return true;
+    do {
+      std::string name;
+      JsonValue member;
+      if (!Take('"') || !ParseString(&name) || !Take(':') || !ParseValue(depth + 1, &member)) {
+        return false;
+      }
+      value->members.emplace_back(std::move(name), std::move(member));
+    } while (Take(','));
+    return Take('}');
+  }
+
+  bool ParseArray(int depth, JsonValue* value) {
+    value->kind = JsonValue::Kind::kArray;
+    if (Take(']')) return true;
+    do {
+      if (!ParseValue(depth + 1, &value->items.emplace_back())) return false;
+    } while (Take(','));
+    return Take(']');
+  }
+
+  // After the opening quote.
+  bool ParseString(std::string* out) {
+    while (at_ < text_.size()) {
+      const char c = text_[at_++];
+      if (c == '"') return true;
+      if (c != '\\') {
+        *out += c;
+        continue;
+      }
+      if (at_ == text_.size()) return false;
+      const char escape = text_[at_++];
+      constexpr std::string_view kFrom = "\"\\/bfnrt";
+      constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
+      const size_t index = kFrom.find(escape);
+      if (index != kFrom.npos) {
+        *out += kTo[index];
+      } else if (escape != 'u' || !ParseHex(out)) {
+        return false;
+      }
+    }
+    return false;
+  }
+
+  bool ParseHex(std::string* out) {
+    if (text_.size() - at_ < 4) return false;
+    unsigned code = 0;
+    for (int i = 0; i < 4; ++i) {
+      const size_t digit = std::string_view("0123456789abcdefABCDEF").find(text_[at_++]);
+      if (digit == std::string_view::npos) return false;
+      code = code * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
+    }
+    AppendUtf8(code, out);
+    return true;
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+std::string JsonQuote(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += text[0];
+    } else if (byte < 0x20) {
+      out += absl::StrFormat("\\u%04x", byte);
+    } else if (const size_t length = Utf8Length(text); length > 0) {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+      continue;
+    } else {
+      out += "\xEF\xBF\xBD";
+    }
+    text.remove_prefix(1);
+  }
+  return out + '"';
+}
+
+const JsonValue* JsonValue::Find(std::string_view name) const {
+  for (const auto& [key, value] : members) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+std::string JsonValue::TextOf(std::string_view name) const {
+  const JsonValue* value = Find(name);
+  return value == nullptr ? "" : value->text;
+}
+
+std::optional<JsonValue> ParseJson(std::string_view text) { return Parser(text).ParseAll(); }
+
+std::string JsonToLines(const JsonValue& value, int indent_columns) {
+  const std::string indent(static_cast<size_t>(indent_columns), ' ');
+  std::string out;
+  for (const auto& [name, member] : value.members) {
+    if (member.kind == JsonValue::Kind::kObject || member.kind == JsonValue::Kind::kArray) {
+      // A flat object of scalars (an operation's counters) reads best on one line.
+      bool flat = member.kind == JsonValue::Kind::kObject && !member.members.empty();
+      std::string line;
+      for (const auto& [inner_name, inner] : member.members) {
+        flat = flat && inner.kind == JsonValue::Kind::kScalar && member.members.size() <= 2;
+        line += absl::StrFormat(" %s %s", inner_name, inner.text);
+      }
+      if (flat) {
+        out += absl::StrFormat("%s%s:%s\n", indent, name, line);
+      } else {
+        out += absl::StrFormat("%s%s:\n%s", indent, name, JsonToLines(member, indent_columns + 2));
+      }
+    } else {
+      out += absl::StrFormat("%s%s: %s\n", indent, name, member.text);
+    }
+  }
+  for (const JsonValue& item : value.items) {
+    out += item.members.empty() ? absl::StrFormat("%s- %s\n", indent, item.text)
+                                : JsonToLines(item, indent_columns) + "\n";
+  }
+  return out;
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,39 @@
+// Entry point: reads the command line and hands over to the command.
+//
+// Floor 4.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "config/flags.h"
+#include "daemon/exit_code.h"
+#include "daemon/mount_command.h"
+#include "daemon/probe_command.h"
+#include "daemon/status_command.h"
+#include "daemon/umount_command.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const absl::StatusOr<shuntfs::CommandLine> line = shuntfs::ParseCommandLine(arguments);
+  if (!line.ok()) {
+    std::fprintf(stderr, "shuntfs: %s\n", std::string(line.status().message()).c_str());
+    return shuntfs::ExitCodeOf(line.status());
+  }
+  switch (line->command) {
+    case shuntfs::Command::kMount:
+      return shuntfs::RunMountCommand(*line);
+    case shuntfs::Command::kUmount:
+      return shuntfs::RunUmountCommand(*line);
+    case shuntfs::Command::kStatus:
+      return shuntfs::RunStatusCommand(*line);
+    case shuntfs::Command::kProbe:
+      return shuntfs::RunProbeCommand(*line);
+    case shuntfs::Command::kVersion:
+      std::fputs(shuntfs::VersionText().c_str(), stdout);
+      return shuntfs::kExitOk;
+    case shuntfs::Command::kHelp:
+      std::fputs(shuntfs::HelpText(line->help_topic).c_str(), stdout);
+      return shuntfs::kExitOk;
+  }
+  return shuntfs::kExitUsage;
+}

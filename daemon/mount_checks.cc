@@ -1,0 +1,240 @@
+#include "daemon/mount_checks.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+#include "core/base/unique_fd.h"
+#include "daemon/control_client.h"
+#include "daemon/mount_table.h"
+#include "daemon/path_probe.h"
+#include "daemon/unmount.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr int kAnswerTimeoutMs = 3000;
+
+// Dead mounts may lie on top of each other when several daemons were killed; more than this is no
+// accident.
+constexpr int kMaxDeadMounts = 16;
+
+// Deeper than any path that the kernel resolves in one go.
+constexpr int kMaxDepth = 4096;
+
+absl::StatusOr<std::string> ResolveSource(const std::string& source) {
+  const std::unique_ptr<char, void (*)(void*)> resolved(realpath(source.c_str(), nullptr), &free);
+  struct stat st {};
+  if (!resolved || stat(resolved.get(), &st) != 0) {
+    const int error = errno;
+    if (error == ENOENT) {
+      return absl::NotFoundError(
+          absl::StrFormat("the source %s does not exist; name an existing directory", source));
+    }
+    if (error == EACCES) {
+      return absl::PermissionDeniedError(absl::StrFormat(
+          "the source %s cannot be reached: you may not search a directory on the way", source));
+    }
+    if (error == ENOTDIR) {
+      return absl::FailedPreconditionError(
+          absl::StrFormat("the source %s leads through something that is not a directory", source));
+    }
+    if (error == ENOTCONN) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "the source %s lies on a FUSE mount whose daemon has died; unmount that one first",
+          source));
+    }
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the source %s cannot be read: %s", source, std::strerror(error)));
+  }
+  if (!S_ISDIR(st.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the source %s is not a directory; name a directory", source));
+  }
+  return std::string(resolved.get());
+}
+
+// Takes dead mounts of ours off `mountpoint` and refuses living ones.
+absl::Status ClearMountpoint(const std::string& mountpoint) {
+  for (int i = 0; i < kMaxDeadMounts; ++i) {
+    const absl::StatusOr<MountTable> table = ReadMountTable();
+    if (!table.ok()) return table.status();
+    const MountEntry* entry = FindMount(*table, mountpoint);
+    if (entry == nullptr || !entry->IsShuntfs()) return absl::OkStatus();
+    const int error = ProbePath(mountpoint, kAnswerTimeoutMs);
+    if (error == ETIMEDOUT) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "%s is already a shuntfs mount, of %s, but does not answer; end it with `shuntfs umount "
+          "%s`",
+          mountpoint, entry->source, mountpoint));
+    }
+    if (error != ENOTCONN && error != ECONNABORTED) {
+      return absl::AlreadyExistsError(absl::StrFormat(
+          "%s is already a shuntfs mount, of %s; unmount it with `shuntfs umount %s` or choose "
+          "another directory",
+          mountpoint, entry->source, mountpoint));
+    }
+    const UnmountOutcome outcome = Unmount(mountpoint, /*lazy=*/true);
+    if (outcome.kind != UnmountOutcome::Kind::kDone) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "the daemon of %s has died and its mount cannot be removed: %s; unmount it as the user "
+          "who mounted it or as root",
+          mountpoint, outcome.reason));
+    }
+    RemoveDeadSocket(*entry);
+  }
+  return absl::FailedPreconditionError(
+      absl::StrFormat("more than %d dead mounts lie on %s; remove them with `umount -l %s`",
+                      kMaxDeadMounts, mountpoint, mountpoint));
+}
+
+absl::Status CheckEmptyDirectory(const std::string& mountpoint) {
+  struct stat st {};
+  if (stat(mountpoint.c_str(), &st) != 0) {
+    const int error = errno;
+    const std::string text =
+        absl::StrFormat("the mountpoint %s cannot be used: %s", mountpoint, std::strerror(error));
+    if (error == EACCES) return absl::PermissionDeniedError(text);
+    return absl::FailedPreconditionError(text);
+  }
+  if (!S_ISDIR(st.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "the mountpoint %s is not a directory; name an empty directory", mountpoint));
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(mountpoint.c_str()), &closedir);
+  if (!directory) {
+    const int error = errno;
+    const std::string text = absl::StrFormat("the mountpoint %s cannot be looked into: %s",
+                                             mountpoint, std::strerror(error));
+    if (error == EACCES) return absl::PermissionDeniedError(text);
+    return absl::FailedPreconditionError(text);
+  }
+  while (const dirent* entry = readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "the mountpoint %s is not empty, and a mount would hide what is in it; name an empty "
+          "directory",
+          mountpoint));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Contained(const std::string& inner_role, const std::string& inner,
+                       const std::string& outer_role, const std::string& outer) {
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the %s %s lies inside the %s %s, so that the mount would contain itself; choose two "
+      "directories of which neither is inside the other",
+      inner_role, inner, outer_role, outer));
+}
+
+// Walks up from `start`: whether it meets the directory `target`, though perhaps by another path (a
+// bind mount) than the textual comparison knows.
+bool WalkUpMeets(const std::string& start, const struct stat& target) {
+  UniqueFd at(open(start.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat last {};
+  for (int depth = 0; at.valid() && depth < kMaxDepth; ++depth) {
+    struct stat st {};
+    if (fstat(at.get(), &st) != 0) return false;
+    if (st.st_dev == target.st_dev && st.st_ino == target.st_ino) return true;
+    if (depth > 0 && st.st_dev == last.st_dev && st.st_ino == last.st_ino) return false;
+    last = st;
+    at.reset(openat(at.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+  return false;
+}
+
+absl::Status CheckContainmentByInode(const MountPaths& paths) {
+  struct stat source {};
+  struct stat mountpoint {};
+  if (stat(paths.source.c_str(), &source) != 0 ||
+      stat(paths.mountpoint.c_str(), &mountpoint) != 0) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s or %s vanished while it was being looked at", paths.source, paths.mountpoint));
+  }
+  if (WalkUpMeets(paths.mountpoint, source)) {
+    return Contained("mountpoint", paths.mountpoint, "source", paths.source);
+  }
+  if (WalkUpMeets(paths.source, mountpoint)) {
+    return Contained("source", paths.source, "mountpoint", paths.mountpoint);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckContainment(const std::string& source, const std::string& mountpoint) {
+  if (source == mountpoint) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the source and the mountpoint are the same directory, %s; choose another "
+                        "directory to mount on",
+                        source));
+  }
+  if (PathContains(source, mountpoint)) {
+    return Contained("mountpoint", mountpoint, "source", source);
+  }
+  if (PathContains(mountpoint, source)) {
+    return Contained("source", source, "mountpoint", mountpoint);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint) {
+  const absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  MountPaths paths;
+  // The mountpoint first: a dead mount there may also be on the way to the source.
+  absl::StatusOr<std::string> resolved = ResolveMountpoint(mountpoint, *table);
+  if (!resolved.ok()) {
+    return absl::Status(
+        resolved.status().code(),
+        absl::StrFormat("the mountpoint %s", std::string(resolved.status().message())));
+  }
+  paths.mountpoint = *std::move(resolved);
+  if (absl::Status status = ClearMountpoint(paths.mountpoint); !status.ok()) return status;
+
+  resolved = ResolveSource(source);
+  if (!resolved.ok()) return resolved.status();
+  paths.source = *std::move(resolved);
+
+  for (const absl::Status& status :
+       {CheckContainment(paths.source, paths.mountpoint), CheckEmptyDirectory(paths.mountpoint),
+        CheckContainmentByInode(paths)}) {
+    if (!status.ok()) return status;
+  }
+  return paths;
+}
+
+absl::Status CheckFuseDevice() {
+  const UniqueFd fd(open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (fd.valid()) return absl::OkStatus();
+  switch (errno) {
+    case ENOENT:
+      return absl::UnavailableError(
+          "/dev/fuse does not exist; load the kernel's FUSE with `modprobe fuse`, or give the "
+          "container the device (--device /dev/fuse)");
+    case ENODEV:
+    case ENXIO:
+      return absl::UnavailableError(
+          "/dev/fuse is there but the kernel's FUSE is not; load it with `modprobe fuse`");
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(
+          "/dev/fuse may not be opened; its mode should be 0666, and a container needs the device "
+          "allowed (--device /dev/fuse)");
+    default:
+      return absl::UnavailableError(
+          absl::StrFormat("/dev/fuse cannot be opened: %s", std::strerror(errno)));
+  }
+}
+
+}  // namespace shuntfs

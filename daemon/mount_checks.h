@@ -1,0 +1,32 @@
+// Everything that makes a mount impossible and can be known before mounting, each with its own
+// sentence: the thing, the reason, the remedy. Also takes away what a killed daemon left at the
+// mountpoint.
+//
+// Floor 4. Main thread, before others exist (it asks through child processes).
+#ifndef SHUNTFS_DAEMON_MOUNT_CHECKS_H_
+#define SHUNTFS_DAEMON_MOUNT_CHECKS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace shuntfs {
+
+// Canonical paths of two directories that do not contain each other.
+struct MountPaths {
+  std::string source;
+  std::string mountpoint;
+};
+
+absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint);
+
+// Whether /dev/fuse is there and may be opened.
+absl::Status CheckFuseDevice();
+
+// Pure part of CheckPaths: neither may be, contain, or lie in the other.
+absl::Status CheckContainment(const std::string& source, const std::string& mountpoint);
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_DAEMON_MOUNT_CHECKS_H_

@@ -1,0 +1,219 @@
+#include "daemon/mount_session.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/base/log.h"
+#include "daemon/compose.h"
+#include "daemon/control_protocol.h"
+#include "daemon/control_socket.h"
+#include "daemon/data_path.h"
+#include "daemon/exit_code.h"
+#include "daemon/fuse_mount.h"
+#include "daemon/lifecycle.h"
+#include "daemon/process_limits.h"
+#include "daemon/serve.h"
+#include "daemon/status_document.h"
+
+namespace shuntfs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
+  const Options& from = request.options;
+  ServeOptions to;
+  to.source = request.paths.source;
+  to.mountpoint = request.paths.mountpoint;
+  to.data_path = request.data_path;
+  to.read_only = from.read_only;
+  to.writeback = from.writeback;
+  to.privileged = privileged;
+  to.entry_timeout_s = from.entry_timeout_s;
+  to.attr_timeout_s = from.attr_timeout_s;
+  to.negative_timeout_s = from.negative_timeout_s;
+  to.memory_budget_bytes = from.memory_budget_bytes;
+  to.max_write_bytes = from.max_write_bytes;
+  to.workers = from.workers;
+  to.device_threads = from.device_threads;
+  to.read_policy = from.read_policy;
+  to.write_policy = from.write_policy;
+  return to;
+}
+
+absl::StatusOr<UniqueFd> OpenSource(const std::string& source) {
+  UniqueFd fd(open(source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (fd.valid()) return fd;
+  const std::string text =
+      absl::StrFormat("the source %s cannot be opened: %s", source, std::strerror(errno));
+  return errno == EACCES ? absl::PermissionDeniedError(text) : absl::FailedPreconditionError(text);
+}
+
+// Mounts and starts the server in the first mode that works.
+class Starter {
+ public:
+  Starter(const MountRequest& request, bool privileged)
+      : request_(request), privileged_(privileged) {}
+
+  absl::Status Start() {
+    absl::StatusOr<UniqueFd> source = OpenSource(request_.paths.source);
+    if (!source.ok()) return source.status();
+    const std::vector<ModeProbe> probes = ProbeModes();
+    absl::StatusOr<DataPathPlan> plan = DataPathPlan::Make(request_.data_path, probes);
+    if (!plan.ok()) return plan.status();
+    absl::Status last = absl::OkStatus();
+    for (const std::string& mode : plan->candidates()) {
+      last = TryMode(mode, source->get());
+      if (last.ok()) {
+        choice_ = plan->Choose(mode);
+        description_ = DescribeChoice(choice_, probes);
+        return last;
+      }
+      if (mount_failed_) return last;  // What mount(2) refuses, it refuses in every mode.
+      plan->NoteFailure(mode, std::string(last.message()));
+    }
+    return absl::FailedPreconditionError(absl::StrFormat("data path %s could not be started: %s",
+                                                         plan->candidates().back(),
+                                                         std::string(last.message())));
+  }
+
+  FuseMount& mount() { return *mount_; }
+  Server& server() { return *server_; }
+  const DataPathChoice& choice() const { return choice_; }
+  const std::string& description() const { return description_; }
+
+ private:
+  absl::Status TryMode(const std::string& mode, int source_fd) {
+    UniqueFd source(fcntl(source_fd, F_DUPFD_CLOEXEC, 3));
+    if (!source.valid()) {
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("no descriptor is free: %s; raise `ulimit -n`", std::strerror(errno)));
+    }
+    absl::StatusOr<std::unique_ptr<FuseMount>> mount =
+        FuseMount::Mount(request_.paths.mountpoint, MountWords(request_, privileged_));
+    mount_failed_ = !mount.ok();
+    if (!mount.ok()) return mount.status();
+    mount_ = *std::move(mount);
+    absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
+        ToServeOptions(request_, privileged_), std::move(source), mount_->TakeFd(), mode);
+    if (!server.ok()) {
+      mount_.reset();  // Unmounts.
+      return server.status();
+    }
+    server_ = *std::move(server);
+    return absl::OkStatus();
+  }
+
+  const MountRequest& request_;
+  const bool privileged_;
+  std::unique_ptr<FuseMount>
+      mount_;  // Before the server: unmounting needs a server that still serves.
+  std::unique_ptr<Server> server_;
+  DataPathChoice choice_;
+  std::string description_;
+  bool mount_failed_ = false;
+};
+
+std::unique_ptr<ControlSocket> ListenForControl(const FuseMount& mount) {
+  const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  absl::StatusOr<std::unique_ptr<ControlSocket>> socket = ControlSocket::Listen(ControlSocketPaths(
+      geteuid(), mount.major(), mount.minor(), runtime_dir == nullptr ? "" : runtime_dir));
+  if (socket.ok()) return *std::move(socket);
+  LOG(WARNING) << "no control socket, so `shuntfs status` cannot ask this mount: "
+               << socket.status().ToString();
+  return nullptr;
+}
+
+// Writes dirty pages back while the mount still has its name.
+void Flush(const FuseMount& mount) {
+  const UniqueFd root(open(mount.mountpoint().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat st {};
+  if (!root.valid() || fstat(root.get(), &st) != 0) return;
+  if (st.st_dev != makedev(mount.major(), mount.minor())) return;
+  if (syncfs(root.get()) != 0) PLOG(WARNING) << "writing back what is dirty";
+}
+
+StopSequence::Limits LimitsOf(const Options& options) {
+  StopSequence::Limits limits;
+  limits.graceful = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(options.stop_timeout_s));
+  return limits;
+}
+
+}  // namespace
+
+std::vector<std::string> MountWords(const MountRequest& request, bool privileged) {
+  const Options& options = request.options;
+  std::vector<std::string> words = {"fsname=" + options.fsname.value_or(request.paths.source),
+                                    "subtype=shuntfs"};
+  words.emplace_back(options.read_only ? "ro" : "rw");
+  // libfuse adds nosuid and nodev unless it is told otherwise; only root may tell.
+  if (privileged || options.nosuid) words.emplace_back(options.nosuid ? "nosuid" : "suid");
+  if (privileged || options.nodev) words.emplace_back(options.nodev ? "nodev" : "dev");
+  if (options.noexec) words.emplace_back("noexec");
+  if (options.noatime) words.emplace_back("noatime");
+  if (options.allow_other || (privileged && !options.allow_root)) words.emplace_back("allow_other");
+  if (options.default_permissions || privileged) words.emplace_back("default_permissions");
+  return words;
+}
+
+int RunMountSession(const MountRequest& request, ReadyReport report) {
+  const bool privileged = geteuid() == 0;
+  const Clock::time_point started = Clock::now();
+  const UniqueFd signals = TakeSignals();
+  RaiseDescriptorLimit();
+  if (privileged) BecomeIoFlusher();
+
+  Starter starter(request, privileged);
+  if (const absl::Status status = starter.Start(); !status.ok()) {
+    report.Failed(ExitCodeOf(status), std::string(status.message()));
+    return ExitCodeOf(status);
+  }
+  FuseMount& mount = starter.mount();
+  Server& server = starter.server();
+  if (const absl::Status status = mount.RaiseReadAhead(request.options.max_write_bytes);
+      !status.ok()) {
+    VLOG(1) << "the readahead window stays as it is: " << status.ToString();
+  }
+  std::unique_ptr<ControlSocket> control = ListenForControl(mount);
+
+  StatusFacts facts;
+  facts.source = request.paths.source;
+  facts.mountpoint = request.paths.mountpoint;
+  facts.pid = getpid();
+  facts.choice = starter.choice();
+
+  LifecycleHooks hooks;
+  hooks.ended_fd = server.ended_fd();
+  hooks.begin_stop = [&server] { server.BeginStop(); };
+  hooks.join = [&server] { return server.Join(); };
+  hooks.unmount = [&mount](bool lazy) { return mount.Unmount(lazy); };
+  hooks.flush = [&mount] { Flush(mount); };
+  hooks.abort = [&mount] { return mount.Abort(); };
+  hooks.is_mounted = [&mount] { return mount.IsMounted(); };
+  hooks.status_json = [&facts, &server, started] {
+    const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
+    return StatusDocument(facts, uptime_s, server.StatusJson());
+  };
+  hooks.release_names = [&control] {
+    if (control) unlink(control->path().c_str());
+  };
+  Lifecycle lifecycle(std::move(hooks), LimitsOf(request.options), signals.get(), control.get());
+  report.Ready();
+  LOG(INFO) << request.paths.source << " is mounted at " << request.paths.mountpoint << "; "
+            << starter.description();
+  return lifecycle.Run();
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,219 @@
+#include "daemon/serve.h"
+
+#include <absl/strings/str_format.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "core/base/limits.h"
+#include "core/base/log.h"
+#include "core/protocol/init.h"
+#include "daemon/server_status.h"
+#include "io/fuse_device.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr int kInitTimeoutMs = 10'000;
+
+uint64_t DescriptorLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+bool HasIpcLock() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+uint64_t MemlockLimit() {
+  rlimit limit{};
+  if (HasIpcLock() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+  return limit.rlim_cur;
+}
+
+// fs.fuse.max_pages_limit (6.13); before it, 256 was built in.
+uint32_t MaxPagesLimit() {
+  uint32_t limit = 0;
+  std::ifstream("/proc/sys/fs/fuse/max_pages_limit") >> limit;
+  return limit == 0 ? 256 : limit;
+}
+
+PolicyWish WishOf(const std::string& word) {
+  if (word == "fixed") return PolicyWish::kFixed;
+  if (word == "plain") return PolicyWish::kPlain;
+  return PolicyWish::kAuto;
+}
+
+absl::Status Failed(const std::string& what, Errno error) {
+  return absl::InternalError(absl::StrFormat("%s: %s", what, std::strerror(error.value())));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& options, UniqueFd source_fd, UniqueFd fuse_fd,
+                                                      const std::string& mode) {
+  std::unique_ptr<Server> server(new Server());
+  server->fuse_fd_ = std::move(fuse_fd);
+  server->max_write_bytes_ = options.max_write_bytes;
+  const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event < 0) return Failed("an eventfd cannot be made", Errno::Last());
+  server->connection_ = std::make_unique<Connection>(UniqueFd(event));
+  if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd)); !done.ok()) return done;
+  const bool over_io_uring = mode == "per-entry";
+  if (over_io_uring) {
+    if (absl::Status done = server->CreateRings(options); !done.ok()) return done;
+  }
+  if (absl::Status done = server->AnswerInit(options, over_io_uring); !done.ok()) return done;
+  if (absl::Status done = server->StartThreads(options); !done.ok()) return done;
+  return server;
+}
+
+absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd source_fd) {
+  FileSystemOptions fs;
+  fs.read_only = options.read_only;
+  fs.writeback = options.writeback;
+  fs.privileged = options.privileged;
+  fs.entry_timeout = CacheTimeout::FromSeconds(options.entry_timeout_s);
+  fs.attr_timeout = CacheTimeout::FromSeconds(options.attr_timeout_s);
+  fs.negative_timeout = CacheTimeout::FromSeconds(options.negative_timeout_s);
+  fs.path_fd_limit = DescriptorLimit() * kPathFdShareNumerator / kPathFdShareDenominator;
+  fs.read_policy = WishOf(options.read_policy);
+  fs.write_policy = WishOf(options.write_policy);
+  Result<std::unique_ptr<FileSystem>> created = FileSystem::Create(std::move(source_fd), fs);
+  if (!created.ok()) return Failed("the source " + options.source + " cannot be used", created.error());
+  fs_ = *std::move(created);
+  slow_pool_ = std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged);
+  return absl::OkStatus();
+}
+
+absl::Status Server::CreateRings(const ServeOptions& options) {
+  RingGroupOptions group;
+  group.fuse_fd = fuse_fd_.get();
+  const std::vector<int> possible = ReadCpuList("possible");
+  const std::vector<int> online = ReadCpuList("online");
+  if (possible.empty() || online.empty()) {
+    return absl::UnavailableError("the CPUs cannot be listed: /sys/devices/system/cpu is not readable; mount sysfs");
+  }
+  group.workers = PlanWorkers(possible, online, options.workers);
+  MemoryInputs inputs;
+  inputs.queues = static_cast<uint32_t>(possible.size());
+  inputs.budget_bytes = options.memory_budget_bytes;
+  inputs.memlock_bytes = MemlockLimit();
+  inputs.max_write_bytes = options.max_write_bytes;
+  const MemoryPlanResult plan = PlanMemory(inputs);
+  if (!plan.error.empty()) return absl::ResourceExhaustedError(plan.error);
+  group.memory = plan.plan;
+  max_write_bytes_ = std::min(options.max_write_bytes, plan.plan.payload_bytes);
+  entries_per_queue_ = plan.plan.entries_per_queue;
+  rings_ = std::make_unique<RingGroup>(*fs_, *connection_, *slow_pool_);
+  const std::string error = rings_->Create(group);
+  return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
+}
+
+absl::Status Server::AnswerInit(const ServeOptions& options, bool over_io_uring) {
+  Result<FuseDevice> device = FuseDevice::Create(fuse_fd_.get(), max_write_bytes_);
+  if (!device.ok()) return Failed("a request buffer cannot be mapped", device.error());
+  pollfd ready{fuse_fd_.get(), POLLIN, 0};
+  const int polled = poll(&ready, 1, kInitTimeoutMs);
+  if (polled <= 0) return absl::DeadlineExceededError("the kernel sent no INIT request within 10 seconds");
+  const Result<std::span<std::byte>> message = device->Read();
+  if (!message.ok()) return Failed("INIT cannot be read from /dev/fuse", message.error());
+  Request request;
+  const Result<Unit> decoded = DecodeMessage(*message, format_, &request);
+  if (!decoded.ok() || request.opcode() != abi::Opcode::kInit) {
+    return absl::InternalError("the kernel's first request is not INIT");
+  }
+  InitWishes wishes;
+  wishes.over_io_uring = over_io_uring;
+  wishes.writeback_cache = options.writeback;
+  wishes.max_write_bytes = max_write_bytes_;
+  wishes.max_pages_limit = MaxPagesLimit();
+  wishes.max_readahead_bytes = max_write_bytes_;
+  const InitResult result = NegotiateInit(request.payload, wishes);
+  if (!result.error.empty()) return absl::FailedPreconditionError(result.error);
+  const InitAgreement& agreed = result.agreement;
+  if (over_io_uring && !agreed.over_io_uring) {
+    return absl::UnavailableError(
+        "this kernel does not offer FUSE over io_uring; "
+        "echo Y > /sys/module/fuse/parameters/enable_uring enables it on Linux 6.14 and later");
+  }
+  std::memcpy(device->reply_area().data(), &agreed.reply, agreed.reply_bytes);
+  const Outcome replied = device->Reply(request.header.unique, Action::Reply(agreed.reply_bytes));
+  if (!replied.ok()) return Failed("the kernel refused the reply to INIT", replied.error());
+  format_ = agreed.format;
+  max_write_bytes_ = agreed.max_write_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartThreads(const ServeOptions& options) {
+  DeviceThreadsOptions device;
+  device.fd = fuse_fd_.get();
+  device.max_payload_bytes = max_write_bytes_;
+  device.format = format_;
+  if (rings_ == nullptr) {
+    device.first_threads = options.device_threads == 0 ? 2 : static_cast<int>(options.device_threads);
+    device.max_threads = options.device_threads == 0 ? kMaxDeviceThreads : static_cast<int>(options.device_threads);
+  }
+  device_ = std::make_unique<DeviceThreads>(device, *fs_, *connection_);
+  const Outcome started = device_->Start();
+  if (!started.ok()) return Failed("the threads that read /dev/fuse cannot be started", started.error());
+  if (rings_ == nullptr) return absl::OkStatus();
+  const std::string error = rings_->Register();
+  return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
+}
+
+Server::~Server() {
+  if (joined_) return;
+  BeginStop();
+  Join().IgnoreError();
+}
+
+void Server::BeginStop() {
+  connection_->RequestStop();
+  if (rings_ != nullptr) rings_->PokeAll();
+}
+
+absl::Status Server::Join() {
+  if (!joined_) {
+    joined_ = true;
+    if (rings_ != nullptr) rings_->Join();
+    if (device_ != nullptr) device_->Join();
+    if (slow_pool_ != nullptr) slow_pool_->Stop();
+    fuse_fd_.reset();
+  }
+  if (connection_->reason() == EndReason::kBroken) return absl::InternalError(connection_->what());
+  return absl::OkStatus();
+}
+
+std::string Server::StatusJson() const {
+  std::vector<const Counters*> all = slow_pool_->counters();
+  if (rings_ != nullptr) {
+    for (const Counters* counters : rings_->counters()) all.push_back(counters);
+  }
+  if (device_ != nullptr) {
+    for (const Counters* counters : device_->counters()) all.push_back(counters);
+  }
+  ResourceNumbers resources;
+  resources.inodes = fs_->inodes().count();
+  resources.handles = fs_->handles().count();
+  resources.path_fds = fs_->inodes().path_fds();
+  resources.path_fd_limit = fs_->inodes().path_fd_limit();
+  resources.fd_limit = DescriptorLimit();
+  resources.region_bytes = rings_ == nullptr ? 0 : rings_->region_bytes();
+  resources.workers = rings_ == nullptr ? 0 : rings_->workers();
+  resources.entries_per_queue = entries_per_queue_;
+  resources.max_write_bytes = max_write_bytes_;
+  return FormatServerStatus(all, resources);
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,89 @@
+// One mounted connection: the file system, its transports and their threads.
+//
+// Floor 4. Made, stopped and joined on the control (main) thread; StatusJson there too. Everything that can be refused is tried before INIT
+// is answered; what fails after that ends the connection, and the caller unmounts.
+#ifndef SHUNTFS_DAEMON_SERVE_H_
+#define SHUNTFS_DAEMON_SERVE_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/unique_fd.h"
+#include "core/file_system.h"
+#include "io/connection.h"
+#include "io/device_threads.h"
+#include "io/ring_group.h"
+#include "io/slow_pool.h"
+
+namespace shuntfs {
+
+struct ServeOptions {
+  std::string source;
+  std::string mountpoint;
+  std::string data_path;  // what was asked for: auto, per-entry, device
+  bool read_only = false;
+  bool writeback = false;
+  bool privileged = true;  // effective uid 0
+  double entry_timeout_s = 1;
+  double attr_timeout_s = 1;
+  double negative_timeout_s = 0;
+  uint64_t memory_budget_bytes = 64 << 20;
+  uint32_t max_write_bytes = 1 << 20;
+  uint32_t workers = 0;         // 0: one per online CPU
+  uint32_t device_threads = 0;  // 0: as many as needed
+  std::string read_policy = "auto";
+  std::string write_policy = "auto";
+};
+
+struct DataPathChoice {
+  std::string mode;
+  std::map<std::string, std::string> reasons;  // one per mode: why, or why not
+};
+
+class Server {
+ public:
+  // Serves `fuse_fd`, the descriptor of a fresh mount, in `mode` ("per-entry" or "device"). Returns when requests are served.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServeOptions& options, UniqueFd source_fd, UniqueFd fuse_fd,
+                                                       const std::string& mode);
+  // Stops and joins if that was not done.
+  ~Server();
+
+  // Readable once the connection has ended: unmounted, aborted or broken.
+  int ended_fd() const { return connection_->ended_fd(); }
+  // What is in flight is answered, nothing new is taken; the connection ends when Join returns.
+  void BeginStop();
+  // Waits for all threads and closes the connection. An error: it ended because something broke.
+  absl::Status Join();
+
+  // The members operations, transport, io and resources of the status document, without outer braces.
+  std::string StatusJson() const;
+
+ private:
+  Server() = default;
+
+  absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd);
+  absl::Status CreateRings(const ServeOptions& options);
+  absl::Status AnswerInit(const ServeOptions& options, bool over_io_uring);
+  absl::Status StartThreads(const ServeOptions& options);
+
+  // In the order that they depend on each other.
+  UniqueFd fuse_fd_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<FileSystem> fs_;
+  std::unique_ptr<SlowPool> slow_pool_;
+  std::unique_ptr<RingGroup> rings_;  // null in device mode
+  std::unique_ptr<DeviceThreads> device_;
+  uint32_t max_write_bytes_ = 0;
+  uint32_t entries_per_queue_ = 0;
+  WireFormat format_;
+  bool joined_ = false;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_DAEMON_SERVE_H_

@@ -1,0 +1,125 @@
+#include "daemon/umount_command.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "config/values.h"
+#include "core/base/unique_fd.h"
+#include "daemon/control_client.h"
+#include "daemon/exit_code.h"
+#include "daemon/mount_table.h"
+#include "daemon/path_probe.h"
+#include "daemon/unmount.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr int kAnswerTimeoutMs = 5000;
+
+// Beyond what the daemon says that it may take: its process still has to be taken apart by the
+// kernel.
+constexpr int kExtraWaitMs = 10 * 1000;
+constexpr uint64_t kLongestWaitS = 3600 + 60;
+
+absl::StatusOr<MountEntry> FindOurs(const std::string& path) {
+  absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  absl::StatusOr<std::string> mountpoint = ResolveMountpoint(path, *table);
+  if (!mountpoint.ok()) return mountpoint.status();
+  const MountEntry* entry = FindMount(*table, *mountpoint);
+  if (entry == nullptr) {
+    return absl::NotFoundError(
+        absl::StrFormat("%s is not mounted; `shuntfs status` lists the mounts", *mountpoint));
+  }
+  if (!entry->IsShuntfs()) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s is a mount of type %s, not one of shuntfs; use umount(8)", *mountpoint, entry->type));
+  }
+  return *entry;
+}
+
+// Asks, and waits for the daemon's process to be gone.
+absl::Status StopDaemon(ControlClient* client, const MountEntry& entry) {
+  // Before asking: afterwards the number could belong to somebody else.
+  UniqueFd pidfd;
+  if (client->daemon_pid() > 0) {
+    pidfd.reset(static_cast<int>(syscall(SYS_pidfd_open, client->daemon_pid(), 0)));
+  }
+  if (absl::Status status = client->Ask("stop"); !status.ok()) return status;
+  const absl::StatusOr<std::string> answer = client->ReadLine(kAnswerTimeoutMs);
+  if (!answer.ok()) return answer.status();
+  int wait_ms = kExtraWaitMs;
+  if (answer->starts_with("ok ")) {
+    const uint64_t seconds = ParseCount(answer->substr(3)).value_or(0);
+    wait_ms += static_cast<int>(std::min(seconds, kLongestWaitS)) * 1000;
+  } else if (!answer->empty()) {  // Empty: it was ending already.
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the daemon of %s refuses: %s", entry.mountpoint, *answer));
+  }
+  bool ended = false;
+  if (pidfd.valid()) {
+    pollfd waiting{pidfd.get(), POLLIN, 0};
+    int ready = 0;
+    do {
+      ready = poll(&waiting, 1, wait_ms);
+    } while (ready < 0 && errno == EINTR);
+    ended = ready > 0;
+  } else {
+    ended = client->ReadToEnd(wait_ms).ok();
+  }
+  if (!ended) {
+    return absl::DeadlineExceededError(absl::StrFormat(
+        "the daemon of %s (pid %d) has not ended; its log tells why, and `kill -9 %d` ends it",
+        entry.mountpoint, client->daemon_pid(), client->daemon_pid()));
+  }
+  return absl::OkStatus();
+}
+
+// No daemon listens: it died, or never had a control socket.
+absl::Status UnmountWithoutDaemon(const MountEntry& entry) {
+  const int error = ProbePath(entry.mountpoint, kAnswerTimeoutMs);
+  const bool dead = error == ENOTCONN || error == ECONNABORTED;
+  UnmountOutcome outcome = Unmount(entry.mountpoint, /*lazy=*/dead);
+  if (outcome.kind == UnmountOutcome::Kind::kBusy)
+    outcome = Unmount(entry.mountpoint, /*lazy=*/true);
+  if (outcome.kind != UnmountOutcome::Kind::kDone) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s cannot be unmounted: %s", entry.mountpoint, outcome.reason));
+  }
+  if (dead) RemoveDeadSocket(entry);
+  return absl::OkStatus();
+}
+
+absl::Status Umount(const std::string& path) {
+  const absl::StatusOr<MountEntry> entry = FindOurs(path);
+  if (!entry.ok()) return entry.status();
+  absl::StatusOr<ControlClient> client = ControlClient::Connect(*entry);
+  if (client.ok()) {
+    if (absl::Status status = StopDaemon(&*client, *entry); !status.ok()) return status;
+    const absl::StatusOr<MountTable> table = ReadMountTable();
+    if (!table.ok() || !HasDevice(*table, entry->major, entry->minor)) return absl::OkStatus();
+    // The daemon lives in another mount namespace, or was killed meanwhile.
+    return UnmountWithoutDaemon(*entry);
+  }
+  if (client.status().code() != absl::StatusCode::kNotFound) return client.status();
+  return UnmountWithoutDaemon(*entry);
+}
+
+}  // namespace
+
+int RunUmountCommand(const CommandLine& line) {
+  const absl::Status status = Umount(line.operands[0]);
+  if (!status.ok()) std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  return ExitCodeOf(status);
+}
+
+}  // namespace shuntfs

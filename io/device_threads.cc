@@ -1,0 +1,153 @@
+#include "io/device_threads.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "core/base/log.h"
+#include "io/sync_transfer.h"
+
+namespace shuntfs {
+namespace {
+
+// Interrupts a thread's read; it does nothing else.
+int WakeSignal() { return SIGRTMIN + 4; }
+
+void InstallWakeSignal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  CHECK(sigaction(WakeSignal(), &action, nullptr) == 0);
+}
+
+void UnblockWakeSignal() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, WakeSignal());
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace
+
+Outcome DeviceThreads::Start() {
+  InstallWakeSignal();
+  for (int i = 0; i < options_.first_threads; ++i) {
+    const Outcome started = StartThread();
+    if (!started.ok() && i == 0) return started;
+  }
+  return Ok();
+}
+
+Outcome DeviceThreads::StartThread() {
+  const std::lock_guard lock(mutex_);
+  if (threads_.size() >= static_cast<size_t>(options_.max_threads)) return Errno(EAGAIN);
+  int fd = options_.fd;
+  UniqueFd clone;
+  if (!threads_.empty()) {
+    Result<UniqueFd> cloned = FuseDevice::Clone(options_.fd);
+    if (cloned.ok()) {
+      clone = std::move(*cloned);
+      fd = clone.get();
+    }
+  }
+  Result<FuseDevice> device = FuseDevice::Create(fd, options_.max_payload_bytes);
+  if (!device.ok()) return device.error();
+  Thread& thread = threads_.emplace_back();
+  thread.clone = std::move(clone);
+  waiting_.fetch_add(1);
+  thread.thread = std::thread([this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
+    Run(thread, std::move(*moved));
+  });
+  return Ok();
+}
+
+void DeviceThreads::Run(Thread& self, FuseDevice device) {
+  pthread_setname_np(pthread_self(), "shuntfs-dev");
+  UnblockWakeSignal();
+  Result<ThreadIdentity> identity = ThreadIdentity::Adopt(fs_.options().privileged);
+  CHECK(identity.ok()) << "a thread cannot take its identity: errno " << identity.error().value();
+  while (!connection_.stopping() && !Turn(self, device, *identity)) {
+  }
+  waiting_.fetch_sub(1);
+  self.done.store(true);
+}
+
+bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& identity) {
+  const Result<std::span<std::byte>> message = device.Read();
+  if (!message.ok()) {
+    switch (message.error().value()) {
+      case EINTR:
+      case EAGAIN:
+      case ENOENT:
+        return false;
+      case ENODEV:
+      case ECONNABORTED:
+        connection_.End(EndReason::kUnmounted);
+        return true;
+      default:
+        connection_.End(EndReason::kBroken, "reading /dev/fuse failed with errno " + std::to_string(message.error().value()));
+        return true;
+    }
+  }
+  if (waiting_.fetch_sub(1) == 1) static_cast<void>(StartThread());  // at the limit, the others have to do
+  Serve(self, device, identity, *message);
+  waiting_.fetch_add(1);
+  return false;
+}
+
+void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity, std::span<std::byte> message) {
+  self.counters.device_requests.Add();
+  Request request;
+  const Result<Unit> decoded = DecodeMessage(message, options_.format, &request);
+  if (!decoded.ok()) {
+    self.counters.malformed.Add();
+    if (request.header.unique != 0) static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
+    return;
+  }
+  Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
+  Action action = fs_.Dispatch(call);
+  if (action.kind == Action::Kind::kTransfer) {
+    const bool writes = action.transfer.kind == Transfer::Kind::kWrite;
+    const std::span<std::byte> data = writes ? request.payload : call.reply;
+    action = fs_.FinishTransfer(call, action.transfer, RunTransfer(action.transfer, data, identity, self.counters));
+  }
+  FileSystem::CountReply(self.counters, request, action);
+  if (action.kind == Action::Kind::kNoReply) return;
+  const Outcome replied = device.Reply(request.header.unique, action);
+  // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.
+  if (!replied.ok() && replied.error() != Errno(ENOENT) && replied.error() != Errno(ENODEV)) {
+    LOG(ERROR) << "the kernel refused the reply to " << InfoOf(request.header.opcode).name << ": errno "
+               << replied.error().value();
+  }
+}
+
+void DeviceThreads::Join() {
+  while (true) {
+    Thread* next = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      for (Thread& thread : threads_) {
+        if (thread.thread.joinable()) {
+          next = &thread;
+          break;
+        }
+      }
+    }
+    if (next == nullptr) return;
+    // A signal that comes just before the read does not interrupt it: once more, until the thread has seen the stop.
+    while (!next->done.load()) {
+      pthread_kill(next->thread.native_handle(), WakeSignal());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    next->thread.join();
+  }
+}
+
+std::vector<const Counters*> DeviceThreads::counters() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<const Counters*> all;
+  for (const Thread& thread : threads_) all.push_back(&thread.counters);
+  return all;
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,64 @@
+// The threads that read /dev/fuse: all requests in device mode; FORGET, INTERRUPT and what else does not pass over the rings otherwise.
+//
+// Floor 3. In device mode a thread that takes a request while no other is waiting starts one more, up to a limit: a request
+// that blocks never keeps the next from being read. Each thread has its own clone of the descriptor, buffers, identity and counters.
+#ifndef SHUNTFS_IO_DEVICE_THREADS_H_
+#define SHUNTFS_IO_DEVICE_THREADS_H_
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/file_system.h"
+#include "io/connection.h"
+#include "io/fuse_device.h"
+
+namespace shuntfs {
+
+struct DeviceThreadsOptions {
+  int fd = -1;                   // the mount's descriptor, borrowed
+  uint32_t max_payload_bytes = 1U << 20;
+  int first_threads = 1;
+  int max_threads = 1;
+  WireFormat format;
+};
+
+class DeviceThreads {
+ public:
+  DeviceThreads(const DeviceThreadsOptions& options, FileSystem& fs, Connection& connection)
+      : options_(options), fs_(fs), connection_(connection) {}
+  ~DeviceThreads() { Join(); }
+
+  // Starts the first threads. An error leaves none running.
+  Outcome Start();
+  // Waits until all threads have ended: on ENODEV, or after Connection::RequestStop, when each has answered its request.
+  void Join();
+  std::vector<const Counters*> counters() const;
+
+ private:
+  struct Thread {
+    UniqueFd clone;
+    Counters counters;
+    std::thread thread;
+    std::atomic<bool> done{false};
+  };
+
+  Outcome StartThread();
+  void Run(Thread& self, FuseDevice device);
+  // True when the thread is to end.
+  bool Turn(Thread& self, FuseDevice& device, ThreadIdentity& identity);
+  void Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity, std::span<std::byte> message);
+
+  const DeviceThreadsOptions options_;
+  FileSystem& fs_;
+  Connection& connection_;
+  mutable std::mutex mutex_;
+  std::deque<Thread> threads_;  // guarded by mutex_; elements stay where they are
+  std::atomic<int> waiting_{0};
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_DEVICE_THREADS_H_

@@ -1,0 +1,58 @@
+#include "io/fuse_device.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "core/protocol/abi.h"
+
+namespace shuntfs {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+}  // namespace
+
+Result<FuseDevice> FuseDevice::Create(int fd, uint32_t max_payload_bytes) {
+  // [request: header page, payload][reply: one page that ends with the header][reply payload]
+  Result<MemoryRegion> region = MemoryRegion::Map(2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer);
+  if (!region.ok()) return region.error();
+  return FuseDevice(fd, std::move(*region), max_payload_bytes);
+}
+
+FuseDevice::FuseDevice(int fd, MemoryRegion region, uint32_t max_payload_bytes) : fd_(fd), region_(std::move(region)) {
+  const std::span<std::byte> all = region_.bytes();
+  const size_t reply_bytes = max_payload_bytes;
+  reply_ = all.last(reply_bytes);
+  request_ = all.first(all.size() - reply_bytes - kPage);
+}
+
+Result<UniqueFd> FuseDevice::Clone(int fd) {
+  UniqueFd clone(open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (!clone.valid()) return Errno::Last();
+  auto source = static_cast<uint32_t>(fd);
+  if (ioctl(clone.get(), abi::kDevIocClone, &source) != 0) return Errno::Last();
+  return clone;
+}
+
+Result<std::span<std::byte>> FuseDevice::Read() {
+  const ssize_t n = read(fd_, request_.data(), request_.size());
+  if (n < 0) return Errno::Last();
+  return request_.first(static_cast<size_t>(n));
+}
+
+Outcome FuseDevice::Reply(uint64_t unique, const Action& action) {
+  abi::OutHeader header{};
+  const uint32_t payload = action.error.value() == 0 ? action.reply_bytes : 0;
+  header.len = static_cast<uint32_t>(sizeof(header)) + payload;
+  header.error = -action.error.value();
+  header.unique = unique;
+  std::byte* message = reply_.data() - sizeof(header);
+  std::memcpy(message, &header, sizeof(header));
+  if (write(fd_, message, header.len) < 0) return Errno::Last();
+  return Ok();
+}
+
+}  // namespace shuntfs

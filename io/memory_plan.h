@@ -1,0 +1,42 @@
+// How much memory the rings take: entries per queue and bytes per entry, from the budget and the limits.
+//
+// Floor 3. A pure function of plain numbers. Everything planned is pinned for the life of the mount.
+#ifndef SHUNTFS_IO_MEMORY_PLAN_H_
+#define SHUNTFS_IO_MEMORY_PLAN_H_
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace shuntfs {
+
+inline constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
+inline constexpr uint64_t kHugePageBytes = 2U << 20;
+// An entry's header: 288 bytes, padded so that no two entries share a cache line.
+inline constexpr uint64_t kEntryHeaderBytes = 320;
+
+struct MemoryInputs {
+  uint32_t queues = 1;                     // possible CPUs
+  uint64_t budget_bytes = 64ULL << 20;     // what the operator allows
+  uint64_t memlock_bytes = kNoLimit;       // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
+  uint32_t max_write_bytes = 1U << 20;     // the largest request wished for
+  uint32_t entries_wished = 16;            // per queue
+};
+
+struct MemoryPlan {
+  uint32_t entries_per_queue = 0;
+  uint32_t payload_bytes = 0;  // per entry; also the largest request
+  uint64_t bytes_per_queue() const { return entries_per_queue * (payload_bytes + kEntryHeaderBytes); }
+};
+
+struct MemoryPlanResult {
+  MemoryPlan plan;
+  std::string error;  // empty, or the numbers and what to change
+};
+
+// As many entries of the wished size as fit, at least kMinEntries; when those do not fit, smaller entries.
+MemoryPlanResult PlanMemory(const MemoryInputs& inputs);
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_MEMORY_PLAN_H_

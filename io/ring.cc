@@ -1,0 +1,149 @@
+#include "io/ring.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "core/base/log.h"
+#include "core/protocol/abi.h"
+
+namespace shuntfs {
+namespace {
+
+// IORING_REGISTER_CLONE_BUFFERS (6.12) and its argument, from include/uapi/linux/io_uring.h; liburing 2.3 does not know them.
+constexpr unsigned kRegisterCloneBuffers = 30;
+struct CloneBuffers {
+  uint32_t src_fd;
+  uint32_t flags;
+  uint32_t src_off;
+  uint32_t dst_off;
+  uint32_t nr;
+  uint32_t pad[3];
+};
+static_assert(sizeof(CloneBuffers) == 32);
+
+constexpr uint16_t kRegionSlot = 0;
+constexpr int kFuseFile = 0;  // the registered-file slot of /dev/fuse
+
+abi::UringCmdReq* CommandArea(io_uring_sqe* sqe) {
+  static_assert(offsetof(io_uring_sqe, cmd) == 48);
+  return reinterpret_cast<abi::UringCmdReq*>(sqe->cmd);
+}
+
+}  // namespace
+
+BufferTable::~BufferTable() {
+  if (open_) io_uring_queue_exit(&ring_);
+}
+
+Outcome BufferTable::Register(std::span<std::byte> region) {
+  if (const int rc = io_uring_queue_init(1, &ring_, 0); rc < 0) return Errno(-rc);
+  open_ = true;
+  io_uring_ring_dontfork(&ring_);
+  const iovec iov{region.data(), region.size()};
+  const int rc = io_uring_register_buffers(&ring_, &iov, 1);
+  return rc < 0 ? Outcome(Errno(-rc)) : Ok();
+}
+
+Ring::~Ring() {
+  if (open_) io_uring_queue_exit(&ring_);
+}
+
+Outcome Ring::Open(const RingSetup& setup) {
+  io_uring_params params{};
+  // One thread submits and reaps, and completions are worked off when it asks for them: no interrupts of the thread, which measured
+  // best for every load (docs/tuning.md).
+  params.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+  // Two SQEs per entry (I/O and COMMIT) and room for messages; completions of a guest's entries come on top of our own.
+  const uint32_t sq_entries = setup.entries * 2 + 16;
+  params.cq_entries = setup.entries * 8 + 64;
+  const int rc = io_uring_queue_init_params(sq_entries, &ring_, &params);
+  if (rc < 0) return Errno(-rc);
+  open_ = true;
+  // A child that is forked (fusermount3) must not hold the connection open.
+  io_uring_ring_dontfork(&ring_);
+  if (io_uring_register_ring_fd(&ring_) < 0) VLOG(1) << "the ring's descriptor could not be registered";
+  const int files[] = {setup.fuse_fd};
+  if (const int files_rc = io_uring_register_files(&ring_, files, 1); files_rc < 0) return Errno(-files_rc);
+  return Ok();
+}
+
+Outcome Ring::UseTable(const BufferTable& table) {
+  CloneBuffers clone{};
+  clone.src_fd = static_cast<uint32_t>(table.fd());
+  return FromSyscall(static_cast<int>(syscall(SYS_io_uring_register, ring_.ring_fd, kRegisterCloneBuffers, &clone, 1)));
+}
+
+io_uring_sqe* Ring::NextSqe() {
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  while (sqe == nullptr) {
+    Submit();
+    sqe = io_uring_get_sqe(&ring_);
+  }
+  std::memset(sqe, 0, 128);
+  return sqe;
+}
+
+void Ring::PrepareCommand(RingEntry& entry) {
+  const bool registers = entry.command() == RingCommand::kRegister;
+  io_uring_sqe* sqe = NextSqe();
+  sqe->opcode = IORING_OP_URING_CMD;
+  sqe->flags = IOSQE_FIXED_FILE;
+  sqe->fd = kFuseFile;
+  sqe->cmd_op = registers ? abi::kUringCmdRegister : abi::kUringCmdCommitAndFetch;
+  if (registers) {
+    sqe->addr = reinterpret_cast<uint64_t>(entry.iov());
+    sqe->len = 2;
+  }
+  abi::UringCmdReq* command = CommandArea(sqe);
+  command->qid = entry.qid().value();
+  if (!registers) command->commit_id = entry.commit_id().value();
+  sqe->user_data = UserData{CompletionKind::kCommand, entry.index()}.Pack();
+}
+
+void Ring::PrepareTransfer(const RingEntry& entry) {
+  const Transfer& transfer = entry.transfer;
+  io_uring_sqe* sqe = NextSqe();
+  if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync) {
+    io_uring_prep_fsync(sqe, transfer.fd, transfer.kind == Transfer::Kind::kFdatasync ? IORING_FSYNC_DATASYNC : 0);
+  } else {
+    std::byte* at = entry.payload().data() + entry.done_bytes;
+    const uint32_t bytes = transfer.bytes - entry.done_bytes;
+    const uint64_t offset = transfer.offset + entry.done_bytes;
+    if (transfer.kind == Transfer::Kind::kRead) {
+      io_uring_prep_read_fixed(sqe, transfer.fd, at, bytes, offset, kRegionSlot);
+    } else {
+      io_uring_prep_write_fixed(sqe, transfer.fd, at, bytes, offset, kRegionSlot);
+    }
+    sqe->rw_flags = transfer.rw_flags;
+  }
+  if (transfer.may_block) sqe->flags |= IOSQE_ASYNC;
+  sqe->user_data = UserData{CompletionKind::kTransfer, entry.index()}.Pack();
+}
+
+void Ring::PreparePoll(int fd, UserData data) {
+  io_uring_sqe* sqe = NextSqe();
+  io_uring_prep_poll_add(sqe, fd, POLL_IN);
+  sqe->user_data = data.Pack();
+}
+
+void Ring::PrepareMessage(int target_fd, UserData data, UserData unsent) {
+  io_uring_sqe* sqe = NextSqe();
+  io_uring_prep_msg_ring(sqe, target_fd, 0, data.Pack(), 0);
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  sqe->user_data = unsent.Pack();
+}
+
+void Ring::Submit() {
+  const int rc = io_uring_submit(&ring_);
+  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
+}
+
+void Ring::SubmitAndWait() {
+  const int rc = io_uring_submit_and_wait(&ring_, 1);
+  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
+}
+
+}  // namespace shuntfs

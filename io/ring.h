@@ -1,0 +1,89 @@
+// One io_uring as a worker uses it: 128-byte SQEs, FUSE commands, fixed-buffer I/O, messages to other rings.
+//
+// Floor 3. Used by one thread only, the one that called Open (SINGLE_ISSUER). Buffer 0 of its table is the region that all
+// workers share (BufferTable). Preparing never fails: when the submission queue is full it is submitted first.
+#ifndef SHUNTFS_IO_RING_H_
+#define SHUNTFS_IO_RING_H_
+
+#include <liburing.h>
+
+#include <span>
+
+#include "core/base/errno.h"
+#include "core/data_io.h"
+#include "io/ring_entry.h"
+#include "io/user_data.h"
+
+namespace shuntfs {
+
+struct RingSetup {
+  uint32_t entries = 64;  // entries of ours that may be pending at once
+  int fuse_fd = -1;
+};
+
+// Registers the region of all workers once, so that its pages are pinned and counted once; the rings take the table over. A ring of
+// its own, which nobody submits to: the kernel lets no thread copy the table of another thread's SINGLE_ISSUER ring (EEXIST).
+class BufferTable {
+ public:
+  BufferTable() = default;
+  ~BufferTable();
+  BufferTable(const BufferTable&) = delete;
+  BufferTable& operator=(const BufferTable&) = delete;
+
+  // ENOMEM: RLIMIT_MEMLOCK. EPERM, ENOSYS: io_uring is not allowed here.
+  Outcome Register(std::span<std::byte> region);
+  int fd() const { return ring_.ring_fd; }
+
+ private:
+  io_uring ring_{};
+  bool open_ = false;
+};
+
+class Ring {
+ public:
+  Ring() = default;
+  ~Ring();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  // EPERM, ENOSYS: io_uring is not allowed here.
+  Outcome Open(const RingSetup& setup);
+  // Takes the registered region over.
+  Outcome UseTable(const BufferTable& table);
+  int fd() const { return ring_.ring_fd; }
+
+  void PrepareCommand(RingEntry& entry);
+  // The rest of the entry's transfer, into or out of its payload.
+  void PrepareTransfer(const RingEntry& entry);
+  void PreparePoll(int fd, UserData data);
+  // Posts a completion with `data` on the ring `target_fd`; a failure, and only that, completes here as `unsent`.
+  void PrepareMessage(int target_fd, UserData data, UserData unsent);
+
+  // Sends what was prepared.
+  void Submit();
+  // Sends what was prepared and waits for a completion.
+  void SubmitAndWait();
+
+  // Calls `use(UserData, res)` for each completion that is there, at most `most`.
+  template <typename Use>
+  void ForEachCompletion(unsigned most, Use use) {
+    for (unsigned i = 0; i < most; ++i) {
+      io_uring_cqe* cqe = nullptr;
+      if (io_uring_peek_cqe(&ring_, &cqe) != 0 || cqe == nullptr) return;
+      const UserData data = UserData::Unpack(cqe->user_data);
+      const int res = cqe->res;
+      io_uring_cqe_seen(&ring_, cqe);
+      use(data, res);
+    }
+  }
+
+ private:
+  io_uring_sqe* NextSqe();
+
+  io_uring ring_{};
+  bool open_ = false;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_RING_H_

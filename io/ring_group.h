@@ -1,0 +1,69 @@
+// All rings of a mount: the shared region, the entries in it, and the workers.
+//
+// Floor 3. Built on the control thread in this order: Create (everything that can be refused, before INIT is answered), Register (after), Join. The
+// region is mapped once and registered once; it is unpinned when the last ring is closed.
+#ifndef SHUNTFS_IO_RING_GROUP_H_
+#define SHUNTFS_IO_RING_GROUP_H_
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/file_system.h"
+#include "io/connection.h"
+#include "io/cpu_list.h"
+#include "io/memory_plan.h"
+#include "io/memory_region.h"
+#include "io/ring_worker.h"
+#include "io/slow_pool.h"
+
+namespace shuntfs {
+
+struct RingGroupOptions {
+  int fuse_fd = -1;  // borrowed
+  std::vector<WorkerPlan> workers;
+  MemoryPlan memory;
+};
+
+class RingGroup {
+ public:
+  RingGroup(FileSystem& fs, Connection& connection, SlowPool& slow_pool)
+      : fs_(fs), connection_(connection), slow_pool_(slow_pool) {}
+  ~RingGroup();
+
+  // Maps the memory and starts the workers with their rings. A sentence on what failed, or empty.
+  std::string Create(const RingGroupOptions& options);
+  // Registers every entry with the kernel. A sentence on what failed, or empty.
+  std::string Register();
+  // Wakes all workers up to look at the connection's state.
+  void PokeAll();
+  // Waits for the workers to end: when the connection has ended, or after RequestStop.
+  void Join();
+
+  std::vector<const Counters*> counters() const;
+  uint64_t region_bytes() const { return region_ ? region_->bytes().size() : 0; }
+  size_t workers() const { return workers_.size(); }
+
+ private:
+  friend class RingWorker;
+
+  std::string Explain(Errno error) const;
+
+  FileSystem& fs_;
+  Connection& connection_;
+  SlowPool& slow_pool_;
+  std::optional<MemoryRegion> region_;
+  BufferTable table_;
+  std::deque<RingEntry> entries_;
+  std::vector<std::unique_ptr<RingWorker>> workers_;
+  std::atomic<int64_t> live_entries_{0};    // registered and not gone
+  std::atomic<int64_t> entries_away_{0};    // handed to another worker and not committed yet
+  bool registered_ = false;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_RING_GROUP_H_

@@ -1,0 +1,350 @@
+#include "io/ring_worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <string>
+
+#include "core/base/log.h"
+#include "io/ring_group.h"
+
+namespace shuntfs {
+namespace {
+
+// Completions looked at before their requests are served: more than entries there can be of a CPU's own.
+constexpr unsigned kBatchMost = 256;
+
+// A batch that would keep this thread busy for longer is shared with the next worker. A request costs about this
+// much, and its bytes pass at about this rate; the numbers need only be right within a factor of two (docs/tuning.md).
+constexpr uint64_t kShareAboveNs = 10'000;
+constexpr uint64_t kRequestNs = 2'000;
+constexpr uint64_t kBytesPerNs = 10;
+
+void PinTo(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  // A CPU that went offline since: the thread runs elsewhere and is only slower.
+  if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) LOG(WARNING) << "CPU " << cpu << " cannot be pinned to";
+}
+
+uint64_t BytesOf(RingEntry& entry) {
+  Request& request = entry.request();
+  if (request.opcode() == abi::Opcode::kRead) return request.As<abi::ReadIn>().size;
+  return request.payload.size();
+}
+
+}  // namespace
+
+RingWorker::RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries)
+    : group_(group), index_(index), cpu_(cpu), entries_(std::move(entries)) {}
+
+RingWorker::~RingWorker() { Join(); }
+
+// ---- set-up, from the control thread ----
+
+Outcome RingWorker::SetUp(int fuse_fd, const BufferTable& table) {
+  Result<UniqueFd> event = Connection::MakeEvent();
+  if (!event.ok()) return event.error();
+  event_ = std::move(*event);
+  thread_ = std::thread([this, fuse_fd, &table] { Run(fuse_fd, table); });
+  return set_up_.get_future().get();
+}
+
+Outcome RingWorker::Register() {
+  go_.set_value(true);
+  return registered_.get_future().get();
+}
+
+void RingWorker::Abandon() {
+  if (thread_.joinable()) go_.set_value(false);
+}
+
+void RingWorker::Poke() {
+  if (event_.valid()) eventfd_write(event_.get(), 1);
+}
+
+void RingWorker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+// ---- the thread ----
+
+void RingWorker::Run(int fuse_fd, const BufferTable& table) {
+  pthread_setname_np(pthread_self(), ("shuntfs-q" + std::to_string(cpu_)).c_str());
+  PinTo(cpu_);
+  const Outcome opened = OpenRing(fuse_fd, table);
+  set_up_.set_value(opened);
+  if (!go_.get_future().get() || !opened.ok()) return;
+  const Outcome registered = RegisterEntries();
+  registered_.set_value(registered);
+  if (registered.ok()) Loop();
+}
+
+Outcome RingWorker::OpenRing(int fuse_fd, const BufferTable& table) {
+  Result<ThreadIdentity> identity = ThreadIdentity::Adopt(group_.fs_.options().privileged);
+  if (!identity.ok()) return identity.error();
+  identity_ = *identity;
+  const RingSetup setup{static_cast<uint32_t>(entries_.size()), fuse_fd};
+  if (const Outcome done = ring_.Open(setup); !done.ok()) return done;
+  return ring_.UseTable(table);
+}
+
+Outcome RingWorker::RegisterEntries() {
+  for (RingEntry* entry : entries_) {
+    entry->Submitted(RingCommand::kRegister);
+    ring_.PrepareCommand(*entry);
+  }
+  ring_.PreparePoll(event_.get(), UserData{CompletionKind::kEvent});
+  ring_.Submit();
+  // What the kernel refuses completes at once; what it takes waits for a request.
+  Outcome outcome = Ok();
+  ring_.ForEachCompletion(kBatchMost, [this, &outcome](UserData data, int res) {
+    if (data.kind == CompletionKind::kCommand && JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
+      outcome = Errno(-res);
+    } else {
+      OnCompletion(data, res);
+    }
+  });
+  return outcome;
+}
+
+void RingWorker::Loop() {
+  ServeBatch();
+  while (!Finished()) {
+    ring_.SubmitAndWait();
+    ring_.ForEachCompletion(kBatchMost, [this](UserData data, int res) { OnCompletion(data, res); });
+    ServeBatch();
+  }
+  ring_.Submit();
+}
+
+bool RingWorker::Finished() const {
+  if (group_.live_entries_.load() == 0) return true;
+  return group_.connection_.stopping() && serving_ == 0 && group_.entries_away_.load() == 0;
+}
+
+// ---- completions ----
+
+void RingWorker::OnCompletion(UserData data, int res) {
+  if (data.kind == CompletionKind::kEvent) {
+    OnEvent();
+    return;
+  }
+  RingEntry& entry = group_.entries_[data.entry];
+  switch (data.kind) {
+    case CompletionKind::kCommand:
+      OnCommand(entry, res);
+      return;
+    case CompletionKind::kTransfer:
+      OnTransfer(entry, res);
+      return;
+    case CompletionKind::kServe:
+    case CompletionKind::kServeUnsent:
+      ++serving_;
+      batch_.push_back(&entry);
+      return;
+    case CompletionKind::kCommit:
+    case CompletionKind::kCommitUnsent:
+      Commit(entry);
+      return;
+    case CompletionKind::kEvent:
+      return;
+  }
+}
+
+void RingWorker::OnCommand(RingEntry& entry, int res) {
+  switch (JudgeCommand(entry.command(), res)) {
+    case CommandVerdict::kRequest:
+      // After a stop nothing new is taken: the caller gets an error when the connection ends.
+      if (group_.connection_.stopping()) return;
+      counters_.ring_requests.Add();
+      ++serving_;
+      if (entry.Arrived().ok()) {
+        batch_.push_back(&entry);
+      } else {
+        counters_.malformed.Add();
+        Answer(entry, Action::Error(Errno(EINVAL)));
+      }
+      return;
+    case CommandVerdict::kRetry:
+      ring_.PrepareCommand(entry);
+      return;
+    case CommandVerdict::kBroken:
+      group_.connection_.End(EndReason::kBroken, "the kernel refused a ring command with errno " + std::to_string(-res));
+      [[fallthrough]];
+    case CommandVerdict::kEntryGone:
+      entry.Returned();
+      if (group_.live_entries_.fetch_sub(1) == 1) group_.PokeAll();
+      return;
+  }
+}
+
+void RingWorker::OnTransfer(RingEntry& entry, int res) {
+  const bool moves = entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
+  const uint32_t bytes = moves ? entry.transfer.bytes : 0;
+  const TransferVerdict verdict = JudgeTransfer(entry.done_bytes, bytes, res);
+  if (verdict == TransferVerdict::kRetry) {
+    // "Again" means that it would have to wait: then a kernel worker shall.
+    entry.transfer.may_block = true;
+    QueueTransfer(entry);
+    return;
+  }
+  if (moves && res > 0) {
+    entry.done_bytes += static_cast<uint32_t>(res);
+    const bool reads = entry.transfer.kind == Transfer::Kind::kRead;
+    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes).Add(static_cast<uint64_t>(res));
+  }
+  if (verdict == TransferVerdict::kMore) {
+    QueueTransfer(entry);
+    return;
+  }
+  const int64_t result = res < 0 && entry.done_bytes == 0 ? int64_t{res} : int64_t{entry.done_bytes};
+  Answer(entry, group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, result));
+}
+
+void RingWorker::OnEvent() {
+  eventfd_t ignored;
+  eventfd_read(event_.get(), &ignored);
+  std::vector<std::pair<RingEntry*, Action>> finished;
+  {
+    const std::lock_guard lock(offloaded_mutex_);
+    finished.swap(offloaded_);
+  }
+  for (auto& [entry, action] : finished) Carry(*entry, action);
+  ring_.PreparePoll(event_.get(), UserData{CompletionKind::kEvent});
+}
+
+// ---- requests ----
+
+void RingWorker::ServeBatch() {
+  if (batch_.empty()) return;
+  size_t to_hand = 0;
+  if (batch_.size() > 1 && group_.workers_.size() > 1) {
+    uint64_t estimate_ns = 0;
+    for (RingEntry* entry : batch_) estimate_ns += kRequestNs + BytesOf(*entry) / kBytesPerNs;
+    if (estimate_ns > kShareAboveNs) to_hand = batch_.size() / 2;
+  }
+  bool handed = false;
+  while (to_hand > 0 && HandOver(*batch_.back())) {
+    batch_.pop_back();
+    --to_hand;
+    handed = true;
+  }
+  if (handed) ring_.Submit();  // the helper begins before we do
+  alone_ = batch_.size() == 1;
+  std::vector<RingEntry*> batch;
+  batch.swap(batch_);
+  for (RingEntry* entry : batch) Serve(*entry);
+  batch.clear();
+  batch_.swap(batch);  // keeps the capacity
+}
+
+// To the next worker, unless the entry is a guest here already: then it is served. The count goes up before the stop is looked
+// at, and a worker that stops looks in the opposite order, so that none ends with an entry on its way to it.
+bool RingWorker::HandOver(RingEntry& entry) {
+  if (entry.home() != index_) return false;
+  group_.entries_away_.fetch_add(1);
+  if (group_.connection_.stopping()) {
+    group_.entries_away_.fetch_sub(1);
+    return false;
+  }
+  const RingWorker& helper = *group_.workers_[(index_ + 1) % group_.workers_.size()];
+  ring_.PrepareMessage(helper.ring_fd(), UserData{CompletionKind::kServe, entry.index()},
+                       UserData{CompletionKind::kServeUnsent, entry.index()});
+  entry.away = true;
+  --serving_;
+  return true;
+}
+
+Call RingWorker::CallFor(RingEntry& entry) {
+  return Call{entry.request(), entry.payload(), *identity_, counters_, /*may_block=*/false};
+}
+
+void RingWorker::Serve(RingEntry& entry) {
+  Call call = CallFor(entry);
+  Carry(entry, group_.fs_.Dispatch(call));
+}
+
+void RingWorker::Carry(RingEntry& entry, const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::kReply:
+    case Action::Kind::kNoReply:  // a FORGET that came over the ring: it is committed like any other
+      Answer(entry, action);
+      return;
+    case Action::Kind::kTransfer:
+      entry.transfer = action.transfer;
+      entry.done_bytes = 0;
+      StartTransfer(entry);
+      return;
+    case Action::Kind::kOffload:
+      Offload(entry);
+      return;
+  }
+}
+
+void RingWorker::StartTransfer(RingEntry& entry) {
+  const Transfer& transfer = entry.transfer;
+  const bool writes = transfer.kind == Transfer::Kind::kWrite;
+  if (transfer.policy == IoPolicy::kFixed || transfer.may_block) {
+    QueueTransfer(entry);
+    return;
+  }
+  const int64_t start_ns = writes ? MonotonicNs() : 0;
+  if (writes && !pacer_.MayWriteInline(start_ns)) {
+    entry.transfer.may_block = true;
+    QueueTransfer(entry);
+    return;
+  }
+  const int64_t result = RunTransfer(transfer, entry.payload(), *identity_, counters_);
+  if (writes) pacer_.Took(start_ns, MonotonicNs());
+  Answer(entry, group_.fs_.FinishTransfer(CallFor(entry), transfer, result));
+}
+
+void RingWorker::QueueTransfer(RingEntry& entry) {
+  ring_.PrepareTransfer(entry);
+  if (entry.transfer.kind != Transfer::Kind::kWrite) return;
+  // The kernel takes the thread's credentials when the write is submitted: now, under those that it is meant for.
+  identity_->SetStripsSuid(entry.transfer.strips_suid);
+  ring_.Submit();
+}
+
+void RingWorker::Offload(RingEntry& entry) {
+  group_.slow_pool_.Submit([this, &entry](ThreadIdentity& identity, Counters& counters) {
+    counters.offloaded.Add();
+    Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true};
+    Action action = group_.fs_.Dispatch(call);
+    {
+      const std::lock_guard lock(offloaded_mutex_);
+      offloaded_.emplace_back(&entry, action);
+    }
+    Poke();
+  });
+}
+
+void RingWorker::Answer(RingEntry& entry, const Action& action) {
+  FileSystem::CountReply(counters_, entry.request(), action);
+  entry.Answer(action);
+  --serving_;
+  // A guest that came alone goes home, so that its queue's next lone request meets the worker of its own CPU.
+  if (entry.home() != index_ && alone_) {
+    ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(), UserData{CompletionKind::kCommit, entry.index()},
+                         UserData{CompletionKind::kCommitUnsent, entry.index()});
+    if (!entry.away) group_.entries_away_.fetch_add(1);
+    entry.away = true;
+    return;
+  }
+  Commit(entry);
+}
+
+void RingWorker::Commit(RingEntry& entry) {
+  if (entry.away) {
+    entry.away = false;
+    group_.entries_away_.fetch_sub(1);
+    if (group_.connection_.stopping()) group_.PokeAll();
+  }
+  entry.Committed();
+  ring_.PrepareCommand(entry);
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,95 @@
+// One thread with one ring that serves the entries of its CPU's queue, and helps out another worker whose batch is long.
+//
+// Floor 3. Owned by RingGroup, which owns the entries and their memory. Start and the calls before it run on the control thread; Offloaded and Poke
+// may be called from any thread; all else is the worker's own thread. Set-up errors are told by the futures; after that an error
+// ends the connection.
+#ifndef SHUNTFS_IO_RING_WORKER_H_
+#define SHUNTFS_IO_RING_WORKER_H_
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "core/file_system.h"
+#include "io/connection.h"
+#include "io/ring.h"
+#include "io/ring_entry.h"
+#include "io/slow_pool.h"
+#include "io/sync_transfer.h"
+
+namespace shuntfs {
+
+class RingGroup;
+
+class RingWorker {
+ public:
+  // `entries`: those that this worker registers.
+  RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries);
+  ~RingWorker();
+
+  // Starts the thread and has it open its ring with the registered region. Waits for that.
+  Outcome SetUp(int fuse_fd, const BufferTable& table);
+  // Has the thread register its entries (INIT was answered) and waits until the kernel took or refused them; then it serves.
+  Outcome Register();
+  // Instead of Register: ends the thread.
+  void Abandon();
+  // Wakes the thread up to look at the connection's state and at what was offloaded.
+  void Poke();
+  void Join();
+
+  const Counters& counters() const { return counters_; }
+  int ring_fd() const { return ring_.fd(); }
+
+ private:
+  void Run(int fuse_fd, const BufferTable& table);
+  Outcome OpenRing(int fuse_fd, const BufferTable& table);
+  Outcome RegisterEntries();
+  void Loop();
+  bool Finished() const;
+
+  void OnCompletion(UserData data, int res);
+  void OnCommand(RingEntry& entry, int res);
+  void OnTransfer(RingEntry& entry, int res);
+  void OnEvent();
+
+  // Serves the requests that arrived since the last wait, or hands half of them to another worker.
+  void ServeBatch();
+  bool HandOver(RingEntry& entry);
+  void Serve(RingEntry& entry);
+  void Carry(RingEntry& entry, const Action& action);
+  void StartTransfer(RingEntry& entry);
+  void QueueTransfer(RingEntry& entry);
+  void Offload(RingEntry& entry);
+  void Answer(RingEntry& entry, const Action& action);
+  void Commit(RingEntry& entry);
+  Call CallFor(RingEntry& entry);
+
+  RingGroup& group_;
+  const uint32_t index_;
+  const int cpu_;
+  const std::vector<RingEntry*> entries_;
+  Ring ring_;
+  UniqueFd event_;
+  std::thread thread_;
+  std::promise<Outcome> set_up_;
+  std::promise<bool> go_;
+  std::promise<Outcome> registered_;
+
+  // The thread's own.
+  std::optional<ThreadIdentity> identity_;
+  Counters counters_;
+  WritePacer pacer_;
+  std::vector<RingEntry*> batch_;
+  uint32_t serving_ = 0;     // requests taken and not committed or handed on
+  bool alone_ = true;        // the batch in work is one request
+
+  std::mutex offloaded_mutex_;
+  std::vector<std::pair<RingEntry*, Action>> offloaded_;  // guarded by offloaded_mutex_
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_RING_WORKER_H_

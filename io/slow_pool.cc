@@ -1,0 +1,58 @@
+#include "io/slow_pool.h"
+
+#include <pthread.h>
+
+#include "core/base/log.h"
+
+namespace shuntfs {
+
+void SlowPool::Submit(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    CHECK(!stopping_);
+    jobs_.push_back(std::move(job));
+    if (idle_ < jobs_.size() && threads_.size() < static_cast<size_t>(max_threads_)) {
+      Counters& counters = counters_.emplace_back();
+      threads_.emplace_back([this, &counters] { Run(counters); });
+    }
+  }
+  work_or_stop_.notify_one();
+}
+
+void SlowPool::Run(Counters& counters) {
+  pthread_setname_np(pthread_self(), "shuntfs-slow");
+  Result<ThreadIdentity> identity = ThreadIdentity::Adopt(privileged_);
+  CHECK(identity.ok()) << "a thread cannot take its identity: errno " << identity.error().value();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ++idle_;
+    work_or_stop_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    --idle_;
+    if (jobs_.empty()) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job(*identity, counters);
+    lock.lock();
+  }
+}
+
+void SlowPool::Stop() {
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+  }
+  work_or_stop_.notify_all();
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::vector<const Counters*> SlowPool::counters() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<const Counters*> all;
+  for (const Counters& counters : counters_) all.push_back(&counters);
+  return all;
+}
+
+}  // namespace shuntfs

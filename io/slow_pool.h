@@ -1,0 +1,49 @@
+// Threads that may wait: what must not stop a ring thread runs here.
+//
+// Floor 3. Threads are started when a job finds none idle, up to a limit, and wait for more until Stop. Submit may be called
+// from any thread. Jobs run in no particular order.
+#ifndef SHUNTFS_IO_SLOW_POOL_H_
+#define SHUNTFS_IO_SLOW_POOL_H_
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/counters.h"
+#include "core/sys/thread_identity.h"
+
+namespace shuntfs {
+
+class SlowPool {
+ public:
+  using Job = std::function<void(ThreadIdentity&, Counters&)>;
+
+  SlowPool(int max_threads, bool privileged) : max_threads_(max_threads), privileged_(privileged) {}
+  ~SlowPool() { Stop(); }
+
+  void Submit(Job job);
+  // Runs what is waiting, then ends the threads. No Submit after it.
+  void Stop();
+  // The counters of all threads; they live as long as the pool.
+  std::vector<const Counters*> counters() const;
+
+ private:
+  void Run(Counters& counters);
+
+  const int max_threads_;
+  const bool privileged_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_or_stop_;
+  std::deque<Job> jobs_;
+  std::vector<std::thread> threads_;
+  std::deque<Counters> counters_;
+  size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_IO_SLOW_POOL_H_
