@@ -5,6 +5,7 @@
 
 #include "core/ops.h"
 #include "core/reply.h"
+#include "core/sys/proc_fd.h"
 
 namespace shuntfs {
 namespace {
@@ -80,6 +81,7 @@ CacheTimeout CacheTimeout::FromSeconds(double seconds) {
 }
 
 Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source, const FileSystemOptions& options) {
+  if (ProcFdDirectory() < 0) return Errno::Last();
   const Result<FileStatus> status = StatusOf(source.get());
   if (!status.ok()) return status.error();
   std::unique_ptr<FileSystem> fs(new FileSystem(options));

@@ -17,6 +17,11 @@ Result<UniqueFd> OpenPath(int parent_fd, const char* name) {
   return UniqueFd(fd);
 }
 
+// A name that is gone, or something else in its place: not the file that the kernel means.
+Errno MovedAway(Errno error) {
+  return error == Errno(ENOENT) || error == Errno(ENOTDIR) ? Errno(ESTALE) : error;
+}
+
 bool IsFull(Errno error) { return error == Errno(EMFILE) || error == Errno(ENFILE); }
 
 }  // namespace
@@ -232,19 +237,42 @@ Result<PathFd> InodeTable::OpenAtDepth(Inode* inode, int depth) {
   return Reopen(inode, depth);
 }
 
+Inode* InodeTable::LocationOf(Inode* inode, char* name) {
+  Shard& shard = ShardOf(inode->key_);
+  const std::lock_guard lock(shard.mutex);
+  Inode* parent = inode->parent_;
+  if (parent == nullptr) return nullptr;
+  parent->refs_.fetch_add(1, std::memory_order_relaxed);
+  inode->name_.copy(name, kNameMax);
+  name[inode->name_.size()] = '\0';
+  return parent;
+}
+
+Result<FileStatus> InodeTable::Status(Inode* inode) {
+  const int fd = Borrow(inode);
+  if (fd >= 0) {
+    const PathFd borrowed(inode, fd);
+    return StatusOf(fd);
+  }
+  char name[kNameMax + 1];
+  Inode* parent = LocationOf(inode, name);
+  if (parent == nullptr) return Errno(ESTALE);
+  Result<FileStatus> status = Errno(ESTALE);
+  {
+    const Result<PathFd> directory = Open(parent);
+    status = directory.ok() ? StatusAt(directory->get(), name) : directory.error();
+  }
+  Release(parent);
+  if (!status.ok()) return MovedAway(status.error());
+  if (InodeKey::Of(*status) != inode->key_) return Errno(ESTALE);
+  return status;
+}
+
 Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
   if (depth >= kMaxReopenDepth) return Errno(ESTALE);
   char name[kNameMax + 1];
-  Inode* parent = nullptr;
-  {
-    Shard& shard = ShardOf(inode->key_);
-    const std::lock_guard lock(shard.mutex);
-    parent = inode->parent_;
-    if (parent == nullptr) return Errno(ESTALE);
-    parent->refs_.fetch_add(1, std::memory_order_relaxed);
-    inode->name_.copy(name, sizeof(name) - 1);
-    name[inode->name_.size()] = '\0';
-  }
+  Inode* parent = LocationOf(inode, name);
+  if (parent == nullptr) return Errno(ESTALE);
   Result<UniqueFd> fd = Errno(ESTALE);
   {
     Result<PathFd> parent_fd = OpenAtDepth(parent, depth + 1);
@@ -256,11 +284,7 @@ Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
     }
   }
   Release(parent);
-  if (!fd.ok()) {
-    // Gone, or something else is in its place: not the file the kernel means.
-    const bool moved = fd.error() == Errno(ENOENT) || fd.error() == Errno(ENOTDIR);
-    return moved ? Errno(ESTALE) : fd.error();
-  }
+  if (!fd.ok()) return MovedAway(fd.error());
   const Result<FileStatus> status = StatusOf(fd->get());
   if (!status.ok()) return status.error();
   if (InodeKey::Of(*status) != inode->key_) return Errno(ESTALE);

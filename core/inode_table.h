@@ -125,6 +125,9 @@ class InodeTable {
   // A way to the inode. ESTALE: it is not where it was last seen. EMFILE, ENFILE only when evicting did not help.
   Result<PathFd> Open(Inode* inode);
 
+  // The inode's status now, without opening it when its location will do. Errors as Open.
+  Result<FileStatus> Status(Inode* inode);
+
   // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that the inode's descriptor is
   // cached and stays, so that whoever still holds the file can go on using it. The inode with a reference (Release), or null.
   Inode* KeepReachable(int parent_fd, const char* name);
@@ -164,6 +167,8 @@ class InodeTable {
   static void GiveBack(Inode* inode);
   static int TakeIdleFd(Inode* inode);
   Result<PathFd> Reopen(Inode* inode, int depth);
+  // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a reference; null: no location.
+  Inode* LocationOf(Inode* inode, char* name);
   Result<PathFd> OpenAtDepth(Inode* inode, int depth);
   // Caches `fd` for the inode; the borrowed descriptor either way.
   PathFd Install(Inode* inode, UniqueFd fd);

@@ -16,9 +16,7 @@ Result<FileStatus> StatusFor(FileSystem& fs, Inode* inode, bool has_fh, uint64_t
     const OpenFile* file = fs.handles().Find(FileHandle(fh));
     if (file != nullptr) return StatusOf(file->fd.get());
   }
-  const Result<PathFd> path = fs.inodes().Open(inode);
-  if (!path.ok()) return path.error();
-  return StatusOf(path->get());
+  return fs.inodes().Status(inode);
 }
 
 Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& status) {
@@ -41,7 +39,7 @@ Outcome SetSize(FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
     const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
     if (file != nullptr) return FromSyscall(ftruncate(file->fd.get(), static_cast<off_t>(in.size)));
   }
-  const UniqueFd file(open(FdPath(path_fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  const UniqueFd file(openat(ProcFdDirectory(), FdName(path_fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.valid()) return Errno::Last();
   return FromSyscall(ftruncate(file.get(), static_cast<off_t>(in.size)));
 }
@@ -70,7 +68,7 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   }
   if ((in.valid & abi::kSetattrMode) != 0) {
     call.identity.SetStripsSuid(false);
-    if (const Outcome done = FromSyscall(chmod(FdPath(path_fd).c_str(), in.mode & 07777)); !done.ok()) return done;
+    if (const Outcome done = FromSyscall(fchmodat(ProcFdDirectory(), FdName(path_fd).c_str(), in.mode & 07777, 0)); !done.ok()) return done;
   }
   constexpr uint32_t kTimes =
       abi::kSetattrAtime | abi::kSetattrMtime | abi::kSetattrAtimeNow | abi::kSetattrMtimeNow;
@@ -134,7 +132,7 @@ Action OpAccess(FileSystem& fs, Call& call) {
   const CallerScope scope(call.identity, caller, CallerScope::Checks::kByBacking);
   if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
   const int mask = static_cast<int>(call.request.As<abi::AccessIn>().mask & (R_OK | W_OK | X_OK));
-  const Outcome done = FromSyscall(faccessat(AT_FDCWD, FdPath(path->get()).c_str(), mask, AT_EACCESS));
+  const Outcome done = FromSyscall(faccessat(ProcFdDirectory(), FdName(path->get()).c_str(), mask, AT_EACCESS));
   return done.ok() ? Action::Reply() : Action::Error(done.error());
 }
 

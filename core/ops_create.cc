@@ -71,7 +71,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
       call.identity.SetUmask(in.umask);
       // Always exclusive: the kernel found no such file and has checked nobody's permission on one. If there is one by
       // now, ESTALE makes it look again and go through OPEN with all checks.
-      const int flags = BackingOpenFlags(in.flags, fs.options()) | O_CREAT | O_EXCL | O_NOFOLLOW;
+      const int flags = (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_CREAT | O_EXCL | O_NOFOLLOW;
       Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, in.mode & 07777);
       if (!fd.ok()) {
         const bool raced = fd.error() == Errno(EEXIST) && (in.flags & O_EXCL) == 0;
@@ -102,14 +102,15 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
     const CallerScope scope(call.identity, CallerOf(call.request));
     if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
     call.identity.SetUmask(in.umask);
-    const int flags = BackingOpenFlags(in.flags, fs.options()) | O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
+    const int flags =
+        (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
     Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), ".", flags, in.mode & 07777);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
   }
   const Result<FileStatus> status = StatusOf(file->fd.get());
   if (!status.ok()) return Action::Error(status.error());
-  Result<UniqueFd> path = OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
+  Result<UniqueFd> path = OpenEvicting(fs.inodes(), ProcFdDirectory(), FdName(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
   if (!path.ok()) return Action::Error(path.error());
   const Inode* inode = fs.inodes().LookupNameless(*status, &parent->device(), std::move(*path));
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
@@ -160,7 +161,7 @@ Action OpLink(FileSystem& fs, Call& call) {
     if (!old.ok()) return Action::Error(old.error());
     // Through /proc: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH, and O_TMPFILE files are linked this way too.
     const Outcome done = FromSyscall(
-        linkat(AT_FDCWD, FdPath(old->get()).c_str(), directory->get(), name->data(), AT_SYMLINK_FOLLOW));
+        linkat(ProcFdDirectory(), FdName(old->get()).c_str(), directory->get(), name->data(), AT_SYMLINK_FOLLOW));
     if (!done.ok()) return Action::Error(done.error());
     entry = LookupEntry(fs, call, parent, directory->get(), name->data());
   }

@@ -14,10 +14,11 @@ namespace {
 Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return path.error();
-  Result<UniqueFd> fd = OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(path->get()).c_str(), flags, 0);
+  const FdName name(path->get());
+  Result<UniqueFd> fd = OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), flags, 0);
   if (!fd.ok() && fd.error() == Errno(EACCES) && fs.options().writeback && (flags & O_ACCMODE) == O_RDWR) {
     // Write-only was asked for and is all that the daemon's user may.
-    return OpenEvicting(fs.inodes(), AT_FDCWD, FdPath(path->get()).c_str(), (flags & ~O_ACCMODE) | O_WRONLY, 0);
+    return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), (flags & ~O_ACCMODE) | O_WRONLY, 0);
   }
   return fd;
 }

@@ -57,7 +57,8 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
   if ((in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0) {
     const Result<FileStatus> status = StatusOf(path->get());
     if (status.ok() && (status->stx_mode & S_ISGID) != 0) {
-      const Outcome cleared = FromSyscall(chmod(file.c_str(), status->stx_mode & 07777 & ~unsigned{S_ISGID}));
+      const Outcome cleared = FromSyscall(fchmodat(
+          ProcFdDirectory(), FdName(path->get()).c_str(), status->stx_mode & 07777 & ~unsigned{S_ISGID}, 0));
       if (!cleared.ok()) return Action::Error(cleared.error());
     }
   }

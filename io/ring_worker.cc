@@ -20,6 +20,9 @@ constexpr uint64_t kShareAboveNs = 10'000;
 constexpr uint64_t kRequestNs = 2'000;
 constexpr uint64_t kBytesPerNs = 10;
 
+// An answer with this much data is sent at once, though others of the batch are still to be served.
+constexpr uint64_t kSendAtOnceBytes = 64U << 10;
+
 void PinTo(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -235,7 +238,11 @@ void RingWorker::ServeBatch() {
   alone_ = batch_.size() == 1;
   std::vector<RingEntry*> batch;
   batch.swap(batch_);
-  for (RingEntry* entry : batch) Serve(*entry);
+  for (RingEntry* entry : batch) {
+    Serve(*entry);
+    // A caller that waits for much data need not wait for the next one's as well.
+    if (!alone_ && BytesOf(*entry) >= kSendAtOnceBytes) ring_.Submit();
+  }
   batch.clear();
   batch_.swap(batch);  // keeps the capacity
 }

@@ -1,20 +1,23 @@
-// Paths of open descriptors below /proc, for the system calls that take no O_PATH descriptor (open for I/O, chmod, xattrs, link).
+// Names of open descriptors below /proc, for the system calls that take no O_PATH descriptor (open for I/O, chmod, xattrs, link).
 //
-// Floor 0. The directory is opened once at start, so that nothing mounted over /proc later can redirect it.
+// Floor 0. Any thread.
 #ifndef SHUNTFS_CORE_SYS_PROC_FD_H_
 #define SHUNTFS_CORE_SYS_PROC_FD_H_
 
 #include <fcntl.h>
 
 #include <charconv>
-#include <string>
-
-#include "core/base/errno.h"
-#include "core/base/unique_fd.h"
 
 namespace shuntfs {
 
-// The C string of a number, without allocation: an entry's name in /proc/self/fd.
+// /proc/self/fd, opened at the first call and kept, so that nothing mounted over /proc later can redirect it. -1: /proc is not
+// mounted. Not to be called before the process has forked for the last time.
+inline int ProcFdDirectory() {
+  static const int directory = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return directory;
+}
+
+// A descriptor's entry in ProcFdDirectory(), without allocation.
 class FdName {
  public:
   explicit FdName(int fd) { *std::to_chars(text_, text_ + sizeof(text_) - 1, fd).ptr = '\0'; }
