@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,6 +129,7 @@ void OpenStandardStreams() {
 
 void ReadyReport::Ready() {
   if (!pipe_.valid()) return;
+  prctl(PR_SET_PDEATHSIG, 0);
   SendLogToSyslog();
   GiveUpStandardStreams();
   WriteAll(pipe_.get(), std::string(1, static_cast<char>(kExitOk)));
@@ -151,6 +153,7 @@ int RunDetached(const DetachHooks& hooks) {
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
   std::fflush(nullptr);
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) {
     return Fail(kExitSystem, absl::StrFormat("no process can be started: %s; see `ulimit -u`",
@@ -165,6 +168,9 @@ int RunDetached(const DetachHooks& hooks) {
   if (pipe > 3) close_range(3, pipe - 1, 0);
   close_range(pipe + 1, UINT_MAX, 0);
   setsid();
+  // Until it is ready, nobody but the waiting process could end it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(kExitSystem);
   if (chdir("/") != 0) _exit(kExitSystem);
   const int exit_code = hooks.serve(ReadyReport(std::move(writer)));
   std::exit(exit_code);

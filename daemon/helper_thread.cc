@@ -1,7 +1,9 @@
 #include "daemon/helper_thread.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 
@@ -35,6 +37,18 @@ void HelperThread::Collect() {
   uint64_t count = 0;
   if (read(done_.get(), &count, sizeof(count)) != static_cast<ssize_t>(sizeof(count))) return;
   if (thread_.joinable()) thread_.join();
+}
+
+bool RunWithin(std::function<void()> job, int timeout_ms) {
+  HelperThread helper;
+  helper.Run(std::move(job));
+  pollfd done{helper.poll_fd(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = poll(&done, 1, timeout_ms);
+  } while (ready < 0 && errno == EINTR);
+  helper.Collect();
+  return helper.idle();
 }
 
 }  // namespace shuntfs

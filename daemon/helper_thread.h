@@ -36,6 +36,10 @@ class HelperThread {
   std::thread thread_;
 };
 
+// Runs `job` on a thread of its own and waits at most `timeout_ms`. False when it has not returned
+// by then; its thread goes on, so this is for a process that is about to leave.
+bool RunWithin(std::function<void()> job, int timeout_ms);
+
 }  // namespace shuntfs
 
 #endif  // SHUNTFS_DAEMON_HELPER_THREAD_H_

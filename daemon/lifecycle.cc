@@ -222,10 +222,7 @@ void Lifecycle::GiveUp() {
   hooks_.release_names();
   // Leaving closes /dev/fuse, which fails what is in flight, but the mount would stay behind dead.
   // Detaching it is worth a moment, not more.
-  HelperThread detacher;
-  detacher.Run([hooks = hooks_] { hooks.unmount(/*lazy=*/true); });
-  pollfd done{detacher.poll_fd(), POLLIN, 0};
-  poll(&done, 1, kLastWaitMs);
+  RunWithin([hooks = hooks_] { hooks.unmount(/*lazy=*/true); }, kLastWaitMs);
   _exit(kExitUsage);
 }
 

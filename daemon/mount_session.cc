@@ -21,15 +21,20 @@
 #include "daemon/data_path.h"
 #include "daemon/exit_code.h"
 #include "daemon/fuse_mount.h"
+#include "daemon/helper_thread.h"
 #include "daemon/lifecycle.h"
 #include "daemon/process_limits.h"
 #include "daemon/serve.h"
+#include "daemon/start_watch.h"
 #include "daemon/status_document.h"
 
 namespace shuntfs {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// For an unmount on the way out of a start that hangs.
+constexpr int kLastWaitMs = 1000;
 
 ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   const Options& from = request.options;
@@ -63,8 +68,8 @@ absl::StatusOr<UniqueFd> OpenSource(const std::string& source) {
 // Mounts and starts the server in the first mode that works.
 class Starter {
  public:
-  Starter(const MountRequest& request, bool privileged)
-      : request_(request), privileged_(privileged) {}
+  Starter(const MountRequest& request, bool privileged, int signal_fd, ReadyReport* report)
+      : request_(request), privileged_(privileged), signal_fd_(signal_fd), report_(report) {}
 
   absl::Status Start() {
     absl::StatusOr<UniqueFd> source = OpenSource(request_.paths.source);
@@ -105,8 +110,15 @@ class Starter {
     mount_failed_ = !mount.ok();
     if (!mount.ok()) return mount.status();
     mount_ = *std::move(mount);
-    absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
-        ToServeOptions(request_, privileged_), std::move(source), mount_->TakeFd(), mode);
+    absl::StatusOr<std::unique_ptr<Server>> server = absl::UnknownError("not started");
+    {
+      const StartWatch watch(signal_fd_, StartWatch::Limits(),
+                             [this, &mode](const std::string& reason) {
+                               GiveUp(absl::StrFormat("data path %s: %s", mode, reason));
+                             });
+      server = Server::Start(ToServeOptions(request_, privileged_), std::move(source),
+                             mount_->TakeFd(), mode);
+    }
     if (!server.ok()) {
       mount_.reset();  // Unmounts.
       return server.status();
@@ -115,8 +127,19 @@ class Starter {
     return absl::OkStatus();
   }
 
+  // The main thread hangs in the start. Leaving closes /dev/fuse, so nobody waits for the mount any
+  // more.
+  [[noreturn]] void GiveUp(const std::string& text) {
+    report_->Failed(kExitMount, text);
+    mount_->Abort().IgnoreError();
+    RunWithin([this] { mount_->Unmount(/*lazy=*/true); }, kLastWaitMs);
+    _exit(kExitMount);
+  }
+
   const MountRequest& request_;
   const bool privileged_;
+  const int signal_fd_;
+  ReadyReport* const report_;
   std::unique_ptr<FuseMount>
       mount_;  // Before the server: unmounting needs a server that still serves.
   std::unique_ptr<Server> server_;
@@ -175,7 +198,7 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   RaiseDescriptorLimit();
   if (privileged) BecomeIoFlusher();
 
-  Starter starter(request, privileged);
+  Starter starter(request, privileged, signals.get(), &report);
   if (const absl::Status status = starter.Start(); !status.ok()) {
     report.Failed(ExitCodeOf(status), std::string(status.message()));
     return ExitCodeOf(status);

@@ -1,0 +1,94 @@
+#include "config/flags.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace shuntfs {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+CommandLine Parsed(const Arguments& arguments) {
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);
+  EXPECT_TRUE(line.ok()) << line.status().ToString();
+  return line.ok() ? *line : CommandLine();
+}
+
+std::string ErrorOf(const Arguments& arguments) {
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);
+  EXPECT_EQ(line.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(line.status().message());
+}
+
+TEST(CommandLine, MountWithEveryFlag) {
+  const CommandLine line =
+      Parsed({"mount", "-f", "-o", "ro,workers=2", "--data-path=device", "/src", "/mnt"});
+  EXPECT_EQ(line.command, Command::kMount);
+  EXPECT_TRUE(line.foreground);
+  EXPECT_EQ(line.data_path, "device");
+  EXPECT_TRUE(line.options.read_only);
+  EXPECT_EQ(line.options.workers, 2u);
+  EXPECT_EQ(line.operands, (Arguments{"/src", "/mnt"}));
+}
+
+TEST(CommandLine, FlagsMayFollowOperandsAndOptionsAddUp) {
+  const CommandLine line = Parsed(
+      {"mount", "a", "b", "-oro", "-fo", "nosuid", "--options=nodev", "--data-path", "per-entry"});
+  EXPECT_TRUE(line.foreground);
+  EXPECT_TRUE(line.options.read_only && line.options.nosuid && line.options.nodev);
+  EXPECT_EQ(line.data_path, "per-entry");
+  EXPECT_EQ(line.operands, (Arguments{"a", "b"}));
+}
+
+TEST(CommandLine, DoubleDashEndsFlags) {
+  EXPECT_EQ(Parsed({"mount", "--", "-f", "-o"}).operands, (Arguments{"-f", "-o"}));
+  EXPECT_EQ(Parsed({"umount", "-"}).operands, (Arguments{"-"}));
+}
+
+TEST(CommandLine, NothingIsLeftOfTheLineBefore) {
+  EXPECT_TRUE(Parsed({"status", "--json"}).json);
+  EXPECT_FALSE(Parsed({"status"}).json);
+  EXPECT_TRUE(Parsed({"mount", "-f", "--data-path=device", "a", "b"}).foreground);
+  const CommandLine line = Parsed({"mount", "a", "b"});
+  EXPECT_FALSE(line.foreground);
+  EXPECT_EQ(line.data_path, "auto");
+}
+
+TEST(CommandLine, HelpAndVersion) {
+  EXPECT_EQ(Parsed({"-h"}).command, Command::kHelp);
+  EXPECT_EQ(Parsed({"--help"}).command, Command::kHelp);
+  EXPECT_EQ(Parsed({"-v"}).command, Command::kVersion);
+  EXPECT_EQ(Parsed({"version"}).command, Command::kVersion);
+  EXPECT_EQ(Parsed({"help", "mount"}).help_topic, "mount");
+  EXPECT_EQ(Parsed({"mount", "--help"}).help_topic, "mount");  // Without its operands.
+  EXPECT_NE(HelpText("mount").find("--data-path"), std::string::npos);
+  EXPECT_NE(HelpText("mount").find("entry_timeout"), std::string::npos);
+  EXPECT_NE(HelpText("").find("umount"), std::string::npos);
+}
+
+TEST(CommandLine, WrongOnesSayWhy) {
+  EXPECT_NE(ErrorOf({}).find("command is missing"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mout", "a", "b"}).find("did you mean \"mount\""), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "a"}).find("needs SRC MNT"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "a", "b", "c"}).find("\"c\" is too much"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "--jsn", "a", "b"}).find("unknown flag"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "--data-pth=x"}).find("did you mean \"--data-path\""),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "a", "b", "-o"}).find("needs a value"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "--foreground=yes", "a", "b"}).find("takes no value"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "--data-path=fast", "a", "b"}).find("auto, per-entry or device"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"umount", "--json", "m"}).find("unknown flag"), std::string::npos);
+}
+
+// glog's flags are registered in the same process, but are not ours to offer.
+TEST(CommandLine, FlagsOfLibrariesAreUnknown) {
+  EXPECT_NE(ErrorOf({"status", "--logtostderr"}).find("unknown flag"), std::string::npos);
+  EXPECT_NE(ErrorOf({"status", "--flagfile=x"}).find("unknown flag"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace shuntfs

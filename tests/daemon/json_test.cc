@@ -1,0 +1,67 @@
+#include "daemon/json.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace shuntfs {
+namespace {
+
+TEST(JsonQuote, EscapesWhatHasTo) {
+  EXPECT_EQ(JsonQuote("plain"), "\"plain\"");
+  EXPECT_EQ(JsonQuote("a\"b\\c"), "\"a\\\"b\\\\c\"");
+  EXPECT_EQ(JsonQuote("\n\x01"), "\"\\u000a\\u0001\"");
+  EXPECT_EQ(JsonQuote("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"),
+            "\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"");
+}
+
+TEST(JsonQuote, ReplacesWhatIsNotUtf8) {
+  const std::string replacement = "\xEF\xBF\xBD";
+  EXPECT_EQ(JsonQuote("a\xFFz"), "\"a" + replacement + "z\"");
+  EXPECT_EQ(JsonQuote("\xC3"), "\"" + replacement + "\"");                    // Cut off.
+  EXPECT_EQ(JsonQuote("\xC0\x80"), "\"" + replacement + replacement + "\"");  // Overlong.
+  EXPECT_EQ(JsonQuote("\xED\xA0\x80"), "\"" + replacement + replacement + replacement + "\"");
+  EXPECT_EQ(JsonQuote("\xF4\x90\x80\x80").size(), 2 + 4 * replacement.size());
+}
+
+TEST(ParseJson, ReadsWhatWasQuoted) {
+  for (const std::string text : {"", "plain", "a\"b\\c/d\n\t\x01", "\xC3\xA4"}) {
+    const std::optional<JsonValue> value = ParseJson(JsonQuote(text));
+    ASSERT_TRUE(value);
+    EXPECT_EQ(value->text, text);
+  }
+}
+
+TEST(ParseJson, ReadsNestedDocuments) {
+  const std::optional<JsonValue> value = ParseJson(
+      " {\"a\": {\"count\": 3, \"errors\": -1.5e3}, \"b\": [true, null, \"x\"], \"c\": {}} ");
+  ASSERT_TRUE(value);
+  ASSERT_NE(value->Find("a"), nullptr);
+  EXPECT_EQ(value->Find("a")->TextOf("count"), "3");
+  EXPECT_EQ(value->Find("a")->TextOf("errors"), "-1.5e3");
+  ASSERT_EQ(value->Find("b")->items.size(), 3u);
+  EXPECT_EQ(value->Find("b")->items[2].text, "x");
+  EXPECT_EQ(value->Find("nothing"), nullptr);
+  EXPECT_EQ(value->TextOf("nothing"), "");
+}
+
+TEST(ParseJson, RefusesWhatIsNotJson) {
+  for (const char* text : {"", "{", "}", "{\"a\"}", "{\"a\": }", "[1,]", "[1 2]", "\"open", "{} {}",
+                           "tru", "\"\\x\"", "\"\\u12\"", "\"\\u12zz\"", "{a: 1}"}) {
+    EXPECT_FALSE(ParseJson(text)) << text;
+  }
+}
+
+TEST(ParseJson, RefusesDeepNesting) {
+  EXPECT_TRUE(ParseJson(std::string(10, '[') + std::string(10, ']')));
+  EXPECT_FALSE(ParseJson(std::string(100000, '[')));
+}
+
+TEST(JsonToLines, PutsCountersOnOneLine) {
+  EXPECT_EQ(JsonToLines(*ParseJson("{\"pid\": 7, \"operations\": {\"READ\": {\"count\": 2, "
+                                   "\"errors\": 0}}}")),
+            "pid: 7\noperations:\n  READ: count 2 errors 0\n");
+}
+
+}  // namespace
+}  // namespace shuntfs

@@ -1,0 +1,96 @@
+#include "daemon/mount_checks.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace shuntfs {
+namespace {
+
+class CheckPathsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "/checksXXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    root_ = std::filesystem::canonical(pattern);
+    for (const char* name : {"src", "mnt", "src/inner", "full"}) {
+      std::filesystem::create_directory(root_ + "/" + name);
+    }
+    std::ofstream(root_ + "/full/file") << "x";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  std::string At(const std::string& name) const { return root_ + "/" + name; }
+
+  void ExpectRefused(const std::string& source, const std::string& mountpoint,
+                     absl::StatusCode code, const std::string& sentence_part) {
+    const absl::StatusOr<MountPaths> paths = CheckPaths(source, mountpoint);
+    EXPECT_EQ(paths.status().code(), code) << paths.status().ToString();
+    EXPECT_NE(std::string(paths.status().message()).find(sentence_part), std::string::npos)
+        << paths.status().ToString();
+  }
+
+  std::string root_;
+};
+
+TEST_F(CheckPathsTest, AcceptsTwoDirectories) {
+  std::filesystem::create_directory_symlink(At("src"), At("link"));
+  const absl::StatusOr<MountPaths> paths = CheckPaths(At("link/."), At("mnt/../mnt/"));
+  ASSERT_TRUE(paths.ok()) << paths.status().ToString();
+  EXPECT_EQ(paths->source, At("src"));
+  EXPECT_EQ(paths->mountpoint, At("mnt"));
+}
+
+TEST_F(CheckPathsTest, RefusesAMissingSource) {
+  ExpectRefused(At("none"), At("mnt"), absl::StatusCode::kNotFound, "does not exist");
+}
+
+TEST_F(CheckPathsTest, RefusesASourceThatIsAFile) {
+  ExpectRefused(At("full/file"), At("mnt"), absl::StatusCode::kFailedPrecondition,
+                "not a directory");
+}
+
+TEST_F(CheckPathsTest, RefusesAMissingMountpoint) {
+  ExpectRefused(At("src"), At("none"), absl::StatusCode::kNotFound, "does not exist");
+}
+
+TEST_F(CheckPathsTest, RefusesAMountpointThatIsAFile) {
+  ExpectRefused(At("src"), At("full/file"), absl::StatusCode::kFailedPrecondition,
+                "not a directory");
+}
+
+TEST_F(CheckPathsTest, RefusesAMountpointThatIsNotEmpty) {
+  ExpectRefused(At("src"), At("full"), absl::StatusCode::kFailedPrecondition, "not empty");
+}
+
+TEST_F(CheckPathsTest, RefusesAMountpointInsideTheSource) {
+  ExpectRefused(At("src"), At("src/inner"), absl::StatusCode::kFailedPrecondition, "lies inside");
+}
+
+TEST_F(CheckPathsTest, RefusesASourceInsideTheMountpoint) {
+  ExpectRefused(At("src/inner"), At("src"), absl::StatusCode::kFailedPrecondition, "lies inside");
+}
+
+TEST_F(CheckPathsTest, RefusesTheSameDirectory) {
+  ExpectRefused(At("mnt"), At("mnt"), absl::StatusCode::kFailedPrecondition, "same directory");
+}
+
+TEST_F(CheckPathsTest, SeesThroughSymlinks) {
+  std::filesystem::create_directory_symlink(At("src/inner"), At("link"));
+  ExpectRefused(At("src"), At("link"), absl::StatusCode::kFailedPrecondition, "lies inside");
+}
+
+TEST(CheckContainment, SiblingsWithACommonPrefixAreFine) {
+  EXPECT_TRUE(CheckContainment("/a/src", "/a/src2").ok());
+  EXPECT_FALSE(CheckContainment("/a/src", "/a/src/2").ok());
+  EXPECT_FALSE(CheckContainment("/", "/mnt").ok());
+}
+
+}  // namespace
+}  // namespace shuntfs

@@ -1,0 +1,58 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "daemon/mount_session.h"
+
+namespace shuntfs {
+namespace {
+
+bool Has(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+MountRequest Request() {
+  MountRequest request;
+  request.paths = {"/src", "/mnt"};
+  request.data_path = "auto";
+  return request;
+}
+
+TEST(MountWords, RootsMountIsForEverybodyAsTheOriginalIs) {
+  const std::vector<std::string> words = MountWords(Request(), /*privileged=*/true);
+  for (const char* word : {"fsname=/src", "subtype=shuntfs", "rw", "suid", "dev", "allow_other",
+                           "default_permissions"}) {
+    EXPECT_TRUE(Has(words, word)) << word;
+  }
+}
+
+TEST(MountWords, AUsersMountIsHisAlone) {
+  const std::vector<std::string> words = MountWords(Request(), /*privileged=*/false);
+  for (const char* word : {"suid", "dev", "allow_other", "default_permissions"}) {
+    EXPECT_FALSE(Has(words, word)) << word;
+  }
+}
+
+TEST(MountWords, OptionsArePassedOn) {
+  MountRequest request = Request();
+  ASSERT_TRUE(ParseOptions("ro,nosuid,nodev,noexec,noatime,fsname=a\\,b", &request.options).ok());
+  const std::vector<std::string> words = MountWords(request, /*privileged=*/true);
+  for (const char* word : {"fsname=a,b", "ro", "nosuid", "nodev", "noexec", "noatime"}) {
+    EXPECT_TRUE(Has(words, word)) << word;
+  }
+  EXPECT_FALSE(Has(words, "suid"));
+}
+
+TEST(MountWords, AllowRootKeepsOthersOutOfRootsMount) {
+  MountRequest request = Request();
+  request.options.allow_root = true;
+  EXPECT_FALSE(Has(MountWords(request, /*privileged=*/true), "allow_other"));
+  request.options.allow_root = false;
+  request.options.allow_other = true;
+  EXPECT_TRUE(Has(MountWords(request, /*privileged=*/false), "allow_other"));
+}
+
+}  // namespace
+}  // namespace shuntfs
