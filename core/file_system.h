@@ -29,7 +29,7 @@ struct CacheTimeout {
 };
 
 struct FileSystemOptions {
-  bool read_only = false;
+  bool noatime = false;  // reads leave the access times of the backing files alone
   bool writeback = false;
   bool privileged = true;
   CacheTimeout entry_timeout;

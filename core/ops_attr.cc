@@ -59,11 +59,13 @@ Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
 
 // Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked for comes after it.
 Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
-  call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
   if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0) {
+    // chown(2) takes setuid away from anybody, and decides about setgid by the caller's rights.
+    call.identity.SetStripsSuid(call.request.header.uid != 0);
     if (const Outcome done = SetOwner(in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrSize) != 0) {
+    call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
     if (const Outcome done = SetSize(fs, in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrMode) != 0) {

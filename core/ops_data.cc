@@ -18,6 +18,7 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
   const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
   if (source == nullptr || target == nullptr) return Errno(EBADF);
+  call.identity.SetStripsSuid(call.request.header.uid != 0);  // the kernel sends no flag with this operation
   const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
   auto from = static_cast<off_t>(in.off_in);
   auto to = static_cast<off_t>(in.off_out);
@@ -87,6 +88,7 @@ Action OpFallocate(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::FallocateIn>();
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
+  call.identity.SetStripsSuid(call.request.header.uid != 0);  // the kernel sends no flag with this operation
   const Outcome done = FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                              static_cast<off_t>(in.length)));
   return done.ok() ? Action::Reply() : Action::Error(done.error());

@@ -146,7 +146,9 @@ Action OpOpendir(FileSystem& fs, Call& call) {
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
-    Result<UniqueFd> fd = OpenEvicting(fs.inodes(), path->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    const int noatime = fs.options().noatime && fs.options().privileged ? O_NOATIME : 0;
+    Result<UniqueFd> fd =
+        OpenEvicting(fs.inodes(), path->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | noatime, 0);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
   }

@@ -11,11 +11,15 @@
 namespace shuntfs {
 namespace {
 
-Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags) {
+Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags, bool appends) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return path.error();
   const FdName name(path->get());
   Result<UniqueFd> fd = OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), flags, 0);
+  if (!fd.ok() && fd.error() == Errno(EPERM) && appends) {
+    // A file with the append-only attribute is opened no other way; then every write goes to its end anyhow.
+    return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), flags | O_APPEND, 0);
+  }
   if (!fd.ok() && fd.error() == Errno(EACCES) && fs.options().writeback && (flags & O_ACCMODE) == O_RDWR) {
     // Write-only was asked for and is all that the daemon's user may.
     return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), (flags & ~O_ACCMODE) | O_WRONLY, 0);
@@ -34,7 +38,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   if (truncates) call.identity.SetStripsSuid((in.open_flags & abi::kOpenKillSuidgid) != 0);
   int flags = BackingOpenFlags(in.flags, fs.options());
   if (call.may_block) flags &= ~O_NONBLOCK;
-  Result<UniqueFd> fd = OpenInode(fs, inode, flags);
+  Result<UniqueFd> fd = OpenInode(fs, inode, flags, (in.flags & O_APPEND) != 0);
   if (!fd.ok()) {
     // A lease of another process: its holder is told, and the open waits where nobody else has to.
     if (fd.error() == Errno(EWOULDBLOCK) && !call.may_block) return Action::Offload();

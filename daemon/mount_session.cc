@@ -42,7 +42,7 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   to.source = request.paths.source;
   to.mountpoint = request.paths.mountpoint;
   to.data_path = request.data_path;
-  to.read_only = from.read_only;
+  to.noatime = from.noatime;
   to.writeback = from.writeback;
   to.privileged = privileged;
   to.entry_timeout_s = from.entry_timeout_s;

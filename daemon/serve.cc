@@ -80,7 +80,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
 
 absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd source_fd) {
   FileSystemOptions fs;
-  fs.read_only = options.read_only;
+  fs.noatime = options.noatime;
   fs.writeback = options.writeback;
   fs.privileged = options.privileged;
   fs.entry_timeout = CacheTimeout::FromSeconds(options.entry_timeout_s);

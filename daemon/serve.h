@@ -26,7 +26,7 @@ struct ServeOptions {
   std::string source;
   std::string mountpoint;
   std::string data_path;  // what was asked for: auto, per-entry, device
-  bool read_only = false;
+  bool noatime = false;
   bool writeback = false;
   bool privileged = true;  // effective uid 0
   double entry_timeout_s = 1;

@@ -35,7 +35,9 @@ abi::UringCmdReq* CommandArea(io_uring_sqe* sqe) {
 }  // namespace
 
 BufferTable::~BufferTable() {
-  if (open_) io_uring_queue_exit(&ring_);
+  if (!open_) return;
+  io_uring_unregister_buffers(&ring_);
+  io_uring_queue_exit(&ring_);
 }
 
 Outcome BufferTable::Register(std::span<std::byte> region) {
@@ -74,6 +76,10 @@ Outcome Ring::UseTable(const BufferTable& table) {
   CloneBuffers clone{};
   clone.src_fd = static_cast<uint32_t>(table.fd());
   return FromSyscall(static_cast<int>(syscall(SYS_io_uring_register, ring_.ring_fd, kRegisterCloneBuffers, &clone, 1)));
+}
+
+void Ring::LeaveTable() {
+  if (open_) io_uring_unregister_buffers(&ring_);
 }
 
 io_uring_sqe* Ring::NextSqe() {

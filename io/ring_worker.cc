@@ -78,10 +78,12 @@ void RingWorker::Run(int fuse_fd, const BufferTable& table) {
   PinTo(cpu_);
   const Outcome opened = OpenRing(fuse_fd, table);
   set_up_.set_value(opened);
-  if (!go_.get_future().get() || !opened.ok()) return;
-  const Outcome registered = RegisterEntries();
-  registered_.set_value(registered);
-  if (registered.ok()) Loop();
+  if (go_.get_future().get() && opened.ok()) {
+    const Outcome registered = RegisterEntries();
+    registered_.set_value(registered);
+    if (registered.ok()) Loop();
+  }
+  ring_.LeaveTable();
 }
 
 Outcome RingWorker::OpenRing(int fuse_fd, const BufferTable& table) {

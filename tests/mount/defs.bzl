@@ -1,0 +1,51 @@
+"""The mount suite: one set of test cases, run once per data path and kind of backing."""
+
+load("//bazel:defs.bzl", "shuntfs_library", "shuntfs_test")
+
+MODES = {
+    "device": "device",
+    "per_entry": "per-entry",
+}
+
+def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags = [], deps = []):
+    """Compiles `srcs` once and makes <name>_<mode>_<backing> for each combination.
+
+    The tests mount file systems in a mount namespace of their own, so they need root and run
+    one at a time. <name>_plain_<backing> puts a bind mount in the daemon's place and so proves
+    the cases themselves; it runs only when asked for by name.
+
+    Args:
+      name: the prefix of the targets.
+      srcs: files with TEST_Fs.
+      backings: the kinds of file system below SRC.
+      size: as of any test.
+      tags: more tags for every target.
+      deps: more libraries that srcs need.
+    """
+    shuntfs_library(
+        name = name + "_cases",
+        testonly = True,
+        srcs = srcs,
+        alwayslink = True,
+        linkstatic = True,
+        deps = deps + [":fixture", "@system//:gtest"],
+    )
+    for backing in backings:
+        for suffix, mode in MODES.items():
+            shuntfs_test(
+                name = "%s_%s_%s" % (name, suffix, backing),
+                size = size,
+                args = ["--mode=" + mode, "--backing=" + backing],
+                data = ["//daemon:shuntfs"],
+                linkstatic = True,
+                tags = ["exclusive", "local"] + tags,
+                deps = [":" + name + "_cases", ":main"],
+            )
+        shuntfs_test(
+            name = "%s_plain_%s" % (name, backing),
+            size = size,
+            args = ["--mode=plain", "--backing=" + backing],
+            linkstatic = True,
+            tags = ["exclusive", "local", "manual"] + tags,
+            deps = [":" + name + "_cases", ":main"],
+        )

@@ -1,0 +1,92 @@
+#include "tests/mount/test_config.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace shuntfs::mount_test {
+namespace {
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// Bazel starts a test in its runfiles; a binary started by hand stands in the tree.
+std::string FindBinary() {
+  if (std::string named = Environment("SHUNTFS_BINARY"); !named.empty()) {
+    return named;
+  }
+  const std::string srcdir = Environment("TEST_SRCDIR");
+  const std::string workspace = Environment("TEST_WORKSPACE");
+  for (const std::string& candidate :
+       {srcdir + "/" + workspace + "/daemon/shuntfs", std::string("daemon/shuntfs"),
+        std::string("bazel-bin/daemon/shuntfs")}) {
+    if (access(candidate.c_str(), X_OK) == 0) {
+      return std::filesystem::absolute(candidate).string();
+    }
+  }
+  return std::string();
+}
+
+}  // namespace
+
+const char* ModeName(Mode mode) {
+  switch (mode) {
+    case Mode::kPlain:
+      return "plain";
+    case Mode::kDevice:
+      return "device";
+    case Mode::kPerEntry:
+      return "per-entry";
+  }
+  return "?";
+}
+
+std::string ParseTestConfig(int argc, char** argv, TestConfig* config) {
+  std::string mode = Environment("SHUNTFS_MODE");
+  std::string backing = Environment("SHUNTFS_BACKING");
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--mode=")) {
+      mode = argument.substr(7);
+    } else if (argument.starts_with("--backing=")) {
+      backing = argument.substr(10);
+    } else {
+      return "unknown argument '" + std::string(argument) + "'";
+    }
+  }
+  if (mode.empty() || mode == "plain") {
+    config->mode = Mode::kPlain;
+  } else if (mode == "device") {
+    config->mode = Mode::kDevice;
+  } else if (mode == "per-entry") {
+    config->mode = Mode::kPerEntry;
+  } else {
+    return "--mode=" + mode + ": must be plain, device or per-entry";
+  }
+  if (backing.empty() || backing == "tmpfs") {
+    config->backing = Backing::kTmpfs;
+  } else if (backing == "disk") {
+    config->backing = Backing::kDisk;
+  } else {
+    return "--backing=" + backing + ": must be tmpfs or disk";
+  }
+  if (config->mode != Mode::kPlain) {
+    config->binary = FindBinary();
+    if (config->binary.empty()) {
+      return "no shuntfs binary in the runfiles; name one with SHUNTFS_BINARY";
+    }
+  }
+  return std::string();
+}
+
+TestConfig& Config() {
+  static TestConfig config;
+  return config;
+}
+
+}  // namespace shuntfs::mount_test
