@@ -22,7 +22,10 @@ constexpr Kind kLocal[] = {
     {"ext2", IoPolicy::kFixed, IoPolicy::kPlain},  {"xfs", IoPolicy::kFixed, IoPolicy::kFixed},
     {"btrfs", IoPolicy::kFixed, IoPolicy::kFixed}, {"f2fs", IoPolicy::kFixed, IoPolicy::kPlain},
     {"tmpfs", IoPolicy::kPlain, IoPolicy::kPlain}, {"ramfs", IoPolicy::kPlain, IoPolicy::kPlain},
-    {"rootfs", IoPolicy::kPlain, IoPolicy::kPlain}, {"overlay", IoPolicy::kPlain, IoPolicy::kPlain},
+    {"rootfs", IoPolicy::kPlain, IoPolicy::kPlain}, {"overlay", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"vfat", IoPolicy::kFixed, IoPolicy::kPlain},  {"exfat", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"zfs", IoPolicy::kFixed, IoPolicy::kPlain},   {"bcachefs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"ntfs3", IoPolicy::kFixed, IoPolicy::kPlain}, {"iso9660", IoPolicy::kFixed, IoPolicy::kPlain},
     {"squashfs", IoPolicy::kFixed, IoPolicy::kPlain}, {"erofs", IoPolicy::kFixed, IoPolicy::kPlain},
 };
 

@@ -131,6 +131,7 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const BackingDevice* d
 
 // The shard's mutex is held. `parent` is alive: the caller, or the kernel for the caller, holds it.
 void InodeTable::SetLocation(Shard&, Inode* inode, Inode* parent, std::string_view name, Inode** old_parent) {
+  CHECK(name.size() <= kNameMax);
   if (inode == root_ || (inode->parent_ == parent && inode->name_ == name)) return;
   if (inode->parent_ != parent) {
     parent->refs_.fetch_add(1, std::memory_order_relaxed);

@@ -1,5 +1,7 @@
 #include "core/reply.h"
 
+#include "core/base/limits.h"
+
 namespace shuntfs {
 namespace {
 
@@ -64,6 +66,8 @@ abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, cons
 }
 
 Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd, const char* name) {
+  // A directory of another FUSE mount can list longer names than any path may have.
+  if (std::strlen(name) > kNameMax) return Errno(ENAMETOOLONG);
   // Without AT_STATX_DONT_SYNC the root of a dead network mount below SRC would hold this thread up.
   const Result<FileStatus> status = StatusAt(parent_fd, name, call.may_block ? 0 : AT_STATX_DONT_SYNC);
   if (!status.ok()) return status.error();

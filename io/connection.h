@@ -40,8 +40,8 @@ class Connection {
     }
     eventfd_write(ended_.get(), 1);
   }
-  void RequestStop() { stopping_.store(true, std::memory_order_relaxed); }
-  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+  void RequestStop() { stopping_.store(true); }
+  bool stopping() const { return stopping_.load(); }
   int ended_fd() const { return ended_.get(); }
   EndReason reason() const {
     const std::lock_guard lock(mutex_);

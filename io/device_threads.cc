@@ -96,11 +96,11 @@ bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& ident
 }
 
 void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity, std::span<std::byte> message) {
-  self.counters.device_requests.Add();
   Request request;
   const Result<Unit> decoded = DecodeMessage(message, options_.format, &request);
   if (!decoded.ok()) {
     self.counters.malformed.Add();
+    self.counters.device_requests.Add();
     if (request.header.unique != 0) static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
     return;
   }
@@ -112,6 +112,7 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
     action = fs_.FinishTransfer(call, action.transfer, RunTransfer(action.transfer, data, identity, self.counters));
   }
   FileSystem::CountReply(self.counters, request, action);
+  self.counters.device_requests.Add();
   if (action.kind == Action::Kind::kNoReply) return;
   const Outcome replied = device.Reply(request.header.unique, action);
   // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.

@@ -10,15 +10,24 @@ constexpr uint32_t kMinEntries = 4;
 // Smaller requests than this cost more in round trips than they save in memory (the kernel's own minimum is 8 KiB).
 constexpr uint32_t kMinPayloadBytes = 64U << 10;
 
+constexpr uint32_t kPageBytes = 4096;
+
+// One registered buffer is at most this long (io_uring/rsrc.c, io_buffer_validate).
+constexpr uint64_t kMaxBufferBytes = 1ULL << 30;
+
 }  // namespace
 
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
-  const uint64_t limit = std::min(inputs.budget_bytes, inputs.memlock_bytes);
-  const uint32_t smallest = std::max(8192U, std::min(kMinPayloadBytes, inputs.max_write_bytes));
+  const uint32_t largest = std::max(8192U, inputs.max_write_bytes / kPageBytes * kPageBytes);
+  const uint32_t smallest = std::min(kMinPayloadBytes, largest);
   MemoryPlanResult result;
-  for (uint32_t payload = std::max(8192U, inputs.max_write_bytes); payload >= smallest; payload /= 2) {
-    const uint64_t per_entry = (payload + kEntryHeaderBytes) * inputs.queues;
-    const uint64_t entries = std::min<uint64_t>(limit / per_entry, inputs.entries_wished);
+  for (uint32_t payload = largest; payload >= smallest; payload = payload / 2 / kPageBytes * kPageBytes) {
+    const uint64_t in_budget = inputs.budget_bytes / payload / inputs.queues;
+    // What is pinned is counted in whole pages, headers included, and may not pass the kernel's size of one buffer.
+    const uint64_t pinned_limit = std::min(inputs.memlock_bytes, kMaxBufferBytes);
+    const uint64_t usable = pinned_limit < kPageBytes ? 0 : pinned_limit - kPageBytes;
+    const uint64_t in_limit = usable / ((payload + kEntryHeaderBytes) * inputs.queues);
+    const uint64_t entries = std::min<uint64_t>(std::min(in_budget, in_limit), inputs.entries_wished);
     if (entries < kMinEntries) continue;
     result.plan.entries_per_queue = static_cast<uint32_t>(entries);
     result.plan.payload_bytes = payload;

@@ -17,7 +17,7 @@ inline constexpr uint64_t kEntryHeaderBytes = 320;
 
 struct MemoryInputs {
   uint32_t queues = 1;                     // possible CPUs
-  uint64_t budget_bytes = 64ULL << 20;     // what the operator allows
+  uint64_t budget_bytes = 64ULL << 20;     // what the operator allows for payloads; the headers come on top
   uint64_t memlock_bytes = kNoLimit;       // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
   uint32_t max_write_bytes = 1U << 20;     // the largest request wished for
   uint32_t entries_wished = 16;            // per queue

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "core/base/log.h"
 #include "core/protocol/abi.h"
@@ -49,8 +50,10 @@ Outcome BufferTable::Register(std::span<std::byte> region) {
   return rc < 0 ? Outcome(Errno(-rc)) : Ok();
 }
 
-Ring::~Ring() {
-  if (open_) io_uring_queue_exit(&ring_);
+Ring::~Ring() { Close(); }
+
+void Ring::Close() {
+  if (std::exchange(open_, false)) io_uring_queue_exit(&ring_);
 }
 
 Outcome Ring::Open(const RingSetup& setup) {

@@ -50,6 +50,8 @@ class Ring {
   Outcome Open(const RingSetup& setup);
   // Takes the registered region over.
   Outcome UseTable(const BufferTable& table);
+  // Also done by the destructor.
+  void Close();
   // Gives the region up, so that its pages are counted no more when the ring is closed: the kernel tears a closed ring down later.
   void LeaveTable();
   int fd() const { return ring_.ring_fd; }

@@ -75,6 +75,7 @@ void RingGroup::Join() {
     for (auto& worker : workers_) worker->Abandon();
   }
   for (auto& worker : workers_) worker->Join();
+  for (auto& worker : workers_) worker->CloseRing();
 }
 
 std::vector<const Counters*> RingGroup::counters() const {

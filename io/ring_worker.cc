@@ -249,19 +249,25 @@ void RingWorker::ServeBatch() {
   batch_.swap(batch);  // keeps the capacity
 }
 
-// To the next worker, unless the entry is a guest here already: then it is served. The count goes up before the stop is looked
-// at, and a worker that stops looks in the opposite order, so that none ends with an entry on its way to it.
-bool RingWorker::HandOver(RingEntry& entry) {
-  if (entry.home() != index_) return false;
+// Counts the entry as away. The count goes up before the stop is looked at, and a worker that stops looks in the opposite order, so
+// that none ends with an entry on its way to it. False: stopping, nothing is to be sent any more.
+bool RingWorker::MaySend(RingEntry& entry) {
+  if (entry.away) return true;  // counted already: every worker waits for it
   group_.entries_away_.fetch_add(1);
   if (group_.connection_.stopping()) {
     group_.entries_away_.fetch_sub(1);
     return false;
   }
+  entry.away = true;
+  return true;
+}
+
+// To the next worker, unless the entry is a guest here already: then it is served.
+bool RingWorker::HandOver(RingEntry& entry) {
+  if (entry.home() != index_ || !MaySend(entry)) return false;
   const RingWorker& helper = *group_.workers_[(index_ + 1) % group_.workers_.size()];
   ring_.PrepareMessage(helper.ring_fd(), UserData{CompletionKind::kServe, entry.index()},
                        UserData{CompletionKind::kServeUnsent, entry.index()});
-  entry.away = true;
   --serving_;
   return true;
 }
@@ -336,11 +342,9 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   entry.Answer(action);
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of its own CPU.
-  if (entry.home() != index_ && alone_) {
+  if (entry.home() != index_ && alone_ && MaySend(entry)) {
     ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(), UserData{CompletionKind::kCommit, entry.index()},
                          UserData{CompletionKind::kCommitUnsent, entry.index()});
-    if (!entry.away) group_.entries_away_.fetch_add(1);
-    entry.away = true;
     return;
   }
   Commit(entry);

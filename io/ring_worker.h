@@ -39,6 +39,8 @@ class RingWorker {
   // Wakes the thread up to look at the connection's state and at what was offloaded.
   void Poke();
   void Join();
+  // After Join of all workers: closes the ring, and with it the worker's hold on the connection.
+  void CloseRing() { ring_.Close(); }
 
   const Counters& counters() const { return counters_; }
   int ring_fd() const { return ring_.fd(); }
@@ -57,6 +59,7 @@ class RingWorker {
 
   // Serves the requests that arrived since the last wait, or hands half of them to another worker.
   void ServeBatch();
+  bool MaySend(RingEntry& entry);
   bool HandOver(RingEntry& entry);
   void Serve(RingEntry& entry);
   void Carry(RingEntry& entry, const Action& action);

@@ -41,8 +41,9 @@ inline constexpr uint64_t kLargeFileBytes = 256ULL << 20;
 // copy_file_range copies at most this much before it looks whether the caller was interrupted.
 inline constexpr uint64_t kCopyChunkBytes = 64ULL << 20;
 
-// Threads that run what may block for long. More of them only queue on the same disk.
-inline constexpr int kSlowPoolThreads = 8;
+// Threads that run what may block for long, started on demand: as many requests can hang on a dead network file system before
+// others wait for it.
+inline constexpr int kSlowPoolThreads = 64;
 
 // Readers of /dev/fuse in device mode: grown on demand up to this many.
 inline constexpr int kMaxDeviceThreads = 64;

@@ -12,7 +12,7 @@ namespace shuntfs::abi {
 
 inline constexpr uint32_t kKernelVersion = 7;
 inline constexpr uint32_t kKernelMinorVersion = 46;
-// The oldest minor version we talk to: init_out of 64 bytes, statx-free kernels since Linux 5.10.
+// The oldest minor version we talk to: Linux 5.4.
 inline constexpr uint32_t kMinKernelMinorVersion = 31;
 // The kernel refuses to read(2) into less (FUSE_MIN_READ_BUFFER).
 inline constexpr size_t kMinReadBuffer = 8192;

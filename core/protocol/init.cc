@@ -30,7 +30,7 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   std::memcpy(&in, init_in.data(), std::min(sizeof(in), init_in.size()));
   if (in.major != abi::kKernelVersion || in.minor < abi::kMinKernelMinorVersion) {
     result.error = "this kernel speaks FUSE " + std::to_string(in.major) + "." + std::to_string(in.minor) +
-                   "; 7." + std::to_string(abi::kMinKernelMinorVersion) + " (Linux 5.10) or later is needed";
+                   "; 7." + std::to_string(abi::kMinKernelMinorVersion) + " (Linux 5.4) or later is needed";
     return result;
   }
 
