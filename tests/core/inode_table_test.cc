@@ -1,0 +1,367 @@
+#include "core/inode_table.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/core/temp_tree.h"
+
+namespace shuntfs {
+namespace {
+
+class InodeTableTest : public ::testing::Test {
+ protected:
+  void Make(uint64_t path_fd_limit = 512) {
+    const FileStatus status = tree_.Status("");
+    device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, path_fd_limit);
+  }
+
+  // As LOOKUP does it, for a path below the root. The intermediate directories get a lookup too.
+  Inode* Lookup(const std::string& path) {
+    Inode* inode = table_->root();
+    for (size_t at = 0; at < path.size();) {
+      const size_t slash = std::min(path.find('/', at), path.size());
+      const std::string name = path.substr(at, slash - at);
+      const Result<PathFd> parent = table_->Open(inode);
+      EXPECT_TRUE(parent.ok()) << name;
+      const Result<FileStatus> status = StatusAt(parent->get(), name.c_str());
+      EXPECT_TRUE(status.ok()) << name;
+      inode = table_->Lookup(*status, device_, inode, name);
+      at = slash + 1;
+    }
+    return inode;
+  }
+
+  // Whether the table's way to the inode leads to the file it stands for.
+  bool Reaches(Inode* inode) {
+    const Result<PathFd> fd = table_->Open(inode);
+    if (!fd.ok()) return false;
+    const Result<FileStatus> status = StatusOf(fd->get());
+    return status.ok() && InodeKey::Of(*status) == inode->key();
+  }
+
+  Errno OpenError(Inode* inode) {
+    const Result<PathFd> fd = table_->Open(inode);
+    return fd.ok() ? Errno(0) : fd.error();
+  }
+
+  void EvictAll() {
+    while (table_->EvictPathFds() > 0) {
+    }
+  }
+
+  TempTree tree_;
+  DeviceTable devices_{PolicyWish::kAuto, PolicyWish::kAuto};
+  const BackingDevice* device_ = nullptr;
+  std::unique_ptr<InodeTable> table_;
+};
+
+TEST_F(InodeTableTest, TheRootIsNumberOneAndStays) {
+  Make();
+  EXPECT_EQ(table_->root()->nodeid(), kRootNodeId);
+  EXPECT_EQ(table_->Find(kRootNodeId), table_->root());
+  EXPECT_TRUE(table_->Forget(kRootNodeId, 1000));
+  EXPECT_TRUE(Reaches(table_->root()));
+  EvictAll();
+  EXPECT_TRUE(Reaches(table_->root()));
+}
+
+TEST_F(InodeTableTest, CountsLookups) {
+  tree_.File("a");
+  Make();
+  Inode* inode = Lookup("a");
+  EXPECT_EQ(Lookup("a"), inode);
+  EXPECT_EQ(Lookup("a"), inode);
+  const NodeId nodeid = inode->nodeid();
+  EXPECT_EQ(inode->type(), mode_t{S_IFREG});
+  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_TRUE(table_->Forget(nodeid, 2));
+  EXPECT_EQ(table_->Find(nodeid), inode);
+  EXPECT_TRUE(table_->Forget(nodeid, 1));
+  EXPECT_EQ(table_->Find(nodeid), nullptr);
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_NE(Lookup("a")->nodeid(), nodeid) << "an old number came back";
+}
+
+TEST_F(InodeTableTest, TellsOfForgetsThatWereNeverCounted) {
+  tree_.File("a");
+  Make();
+  const NodeId nodeid = Lookup("a")->nodeid();
+  EXPECT_FALSE(table_->Forget(nodeid, 5));
+  EXPECT_EQ(table_->Find(nodeid), nullptr);
+  EXPECT_FALSE(table_->Forget(nodeid, 1));
+  EXPECT_FALSE(table_->Forget(NodeId(0), 1));
+  EXPECT_EQ(table_->count(), 1u);
+}
+
+TEST_F(InodeTableTest, HardLinksAreOneInode) {
+  tree_.File("a");
+  tree_.Link("a", "b");
+  Make();
+  Inode* inode = Lookup("a");
+  EXPECT_EQ(Lookup("b"), inode);
+  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_TRUE(table_->Forget(inode->nodeid(), 2));
+  EXPECT_EQ(table_->count(), 1u);
+}
+
+TEST_F(InodeTableTest, AChildKeepsItsParents) {
+  tree_.Directory("d");
+  tree_.Directory("d/e");
+  tree_.File("d/e/f");
+  Make();
+  Inode* file = Lookup("d/e/f");
+  const NodeId d = Lookup("d")->nodeid();
+  const NodeId e = Lookup("d/e")->nodeid();
+  EXPECT_TRUE(table_->Forget(d, 3));
+  EXPECT_TRUE(table_->Forget(e, 2));
+  EXPECT_EQ(table_->count(), 4u);
+  EvictAll();
+  EXPECT_TRUE(Reaches(file));
+  EXPECT_TRUE(table_->Forget(file->nodeid(), 1));
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->path_fds(), 1u);
+}
+
+TEST_F(InodeTableTest, IsReachedAgainAfterEviction) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) names.push_back("f" + std::to_string(i));
+  for (const std::string& name : names) tree_.File(name);
+  Make(/*path_fd_limit=*/2);
+  std::vector<Inode*> inodes;
+  for (const std::string& name : names) inodes.push_back(Lookup(name));
+  for (int round = 0; round < 3; ++round) {
+    for (Inode* inode : inodes) EXPECT_TRUE(Reaches(inode));
+    EXPECT_LE(table_->path_fds(), 2u);
+  }
+}
+
+TEST_F(InodeTableTest, IsReachedAgainThroughManyDirectories) {
+  std::string path;
+  for (int depth = 0; depth < 40; ++depth) {
+    path += (depth > 0 ? "/d" : "d") + std::to_string(depth);
+    tree_.Directory(path);
+  }
+  path += "/" + std::string(255, 'n');
+  tree_.File(path);
+  Make(/*path_fd_limit=*/2);
+  Inode* file = Lookup(path);
+  EvictAll();
+  EXPECT_EQ(table_->path_fds(), 1u) << "only the root's descriptor is kept";
+  EXPECT_TRUE(Reaches(file));
+  EXPECT_LE(table_->path_fds(), 2u);
+}
+
+TEST_F(InodeTableTest, EvictionLeavesDescriptorsInUse) {
+  tree_.File("a");
+  tree_.File("b");
+  Make(/*path_fd_limit=*/2);
+  Inode* a = Lookup("a");
+  const Result<PathFd> used = table_->Open(a);
+  ASSERT_TRUE(used.ok());
+  EvictAll();
+  EXPECT_TRUE(Reaches(Lookup("b")));
+  const Result<FileStatus> status = StatusOf(used->get());
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(InodeKey::Of(*status), a->key());
+}
+
+TEST_F(InodeTableTest, IsStaleWhereAnotherFileIsInItsPlace) {
+  tree_.File("gone");
+  tree_.File("moved");
+  tree_.File("replaced");
+  tree_.File("other");
+  Make();
+  Inode* gone = Lookup("gone");
+  Inode* moved = Lookup("moved");
+  Inode* replaced = Lookup("replaced");
+  EXPECT_TRUE(Reaches(gone) && Reaches(moved) && Reaches(replaced));
+  tree_.Remove("gone");
+  tree_.Rename("moved", "elsewhere");
+  tree_.Rename("other", "replaced");
+  EXPECT_TRUE(Reaches(gone) && Reaches(moved) && Reaches(replaced)) << "a cached descriptor does not care";
+  EvictAll();
+  EXPECT_EQ(OpenError(gone), Errno(ESTALE));
+  EXPECT_EQ(OpenError(moved), Errno(ESTALE));
+  EXPECT_EQ(OpenError(replaced), Errno(ESTALE));
+  EXPECT_EQ(Lookup("elsewhere"), moved);
+  EXPECT_TRUE(Reaches(moved)) << "a lookup shows the new place";
+}
+
+TEST_F(InodeTableTest, ASymlinkInPlaceOfADirectoryLeadsNowhere) {
+  TempTree outside;
+  outside.File("f", "secret");
+  tree_.Directory("d");
+  tree_.File("d/f");
+  Make();
+  Inode* file = Lookup("d/f");
+  tree_.Rename("d", "d2");
+  tree_.Symlink(outside.path(), "d");
+  EvictAll();
+  EXPECT_EQ(OpenError(file), Errno(ESTALE));
+}
+
+TEST_F(InodeTableTest, MovedToShowsTheNewPlace) {
+  tree_.Directory("d");
+  tree_.File("a");
+  Make();
+  Inode* directory = Lookup("d");
+  Inode* file = Lookup("a");
+  tree_.Rename("a", "d/b");
+  table_->MovedTo(file, directory, "b");
+  EvictAll();
+  EXPECT_TRUE(Reaches(file));
+  EXPECT_TRUE(table_->Forget(directory->nodeid(), 1));
+  EXPECT_EQ(table_->count(), 3u) << "the new parent is kept";
+  EXPECT_TRUE(table_->Forget(file->nodeid(), 1));
+  EXPECT_EQ(table_->count(), 1u);
+}
+
+TEST_F(InodeTableTest, APlaceThatGoesRoundIsStale) {
+  tree_.Directory("a");
+  tree_.Directory("b");
+  Make();
+  Inode* a = Lookup("a");
+  Inode* b = Lookup("b");
+  table_->MovedTo(a, b, "a");
+  table_->MovedTo(b, a, "b");
+  EvictAll();
+  EXPECT_EQ(OpenError(a), Errno(ESTALE));
+}
+
+TEST_F(InodeTableTest, AnUnlinkedFileStaysReachable) {
+  tree_.File("a", "content");
+  Make(/*path_fd_limit=*/1);
+  Inode* inode = Lookup("a");
+  {
+    const Result<PathFd> root = table_->Open(table_->root());
+    ASSERT_EQ(table_->KeepReachable(root->get(), "a"), inode);
+  }
+  tree_.Remove("a");
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+  const NodeId nodeid = inode->nodeid();
+  EXPECT_TRUE(table_->Forget(nodeid, 1));
+  EXPECT_EQ(table_->Find(nodeid), inode) << "KeepReachable gave a reference";
+  table_->Release(inode);
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->path_fds(), 1u);
+}
+
+TEST_F(InodeTableTest, WhatDidNotGoNeedNotBeKept) {
+  tree_.File("a");
+  Make();
+  Inode* inode = Lookup("a");
+  {
+    const Result<PathFd> root = table_->Open(table_->root());
+    ASSERT_EQ(table_->KeepReachable(root->get(), "a"), inode);
+  }
+  EvictAll();
+  EXPECT_EQ(table_->path_fds(), 2u);
+  InodeTable::StopKeeping(inode);
+  table_->Release(inode);
+  EvictAll();
+  EXPECT_EQ(table_->path_fds(), 1u);
+  EXPECT_TRUE(Reaches(inode));
+}
+
+TEST_F(InodeTableTest, WhatTheKernelDoesNotHoldIsNotKept) {
+  tree_.File("a");
+  Make();
+  const Result<PathFd> root = table_->Open(table_->root());
+  EXPECT_EQ(table_->KeepReachable(root->get(), "a"), nullptr);
+  EXPECT_EQ(table_->KeepReachable(root->get(), "nothing"), nullptr);
+  EXPECT_EQ(table_->FindHeld(tree_.Status("a")), nullptr);
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->path_fds(), 1u);
+}
+
+TEST_F(InodeTableTest, ANamelessFileKeepsItsDescriptor) {
+  Make(/*path_fd_limit=*/1);
+  const UniqueFd file(open(tree_.path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.valid()) GTEST_SKIP() << "no O_TMPFILE on " << tree_.path();
+  UniqueFd path(open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_PATH | O_CLOEXEC));
+  Inode* inode = table_->LookupNameless(*StatusOf(file.get()), device_, std::move(path));
+  ASSERT_NE(inode, nullptr);
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+  EXPECT_TRUE(table_->Forget(inode->nodeid(), 1));
+  EXPECT_EQ(table_->path_fds(), 1u);
+}
+
+TEST_F(InodeTableTest, ANumberThatWasGivenToANewFileIsAnotherInode) {
+  tree_.File("a");
+  Make();
+  Inode* old_file = Lookup("a");
+  FileStatus reused = tree_.Status("a");
+  ASSERT_NE(reused.stx_mask & STATX_BTIME, 0u) << "no birth times on " << tree_.path();
+  reused.stx_btime.tv_nsec ^= 1;
+  Inode* new_file = table_->Lookup(reused, device_, table_->root(), "a");
+  EXPECT_NE(new_file, old_file);
+  EXPECT_NE(new_file->nodeid(), old_file->nodeid());
+}
+
+TEST(InodeKey, IsMadeOfMountDeviceNumberAndBirth) {
+  FileStatus status{};
+  status.stx_mask = STATX_BTIME;
+  status.stx_mnt_id = 1;
+  status.stx_dev_minor = 2;
+  status.stx_ino = 3;
+  status.stx_btime.tv_sec = 4;
+  status.stx_btime.tv_nsec = 5;
+  const InodeKey key = InodeKey::Of(status);
+  EXPECT_EQ(key.birth_ns, 4'000'000'005);
+  EXPECT_EQ(InodeKey::Of(status), key);
+  FileStatus other = status;
+  other.stx_mnt_id = 9;
+  EXPECT_NE(InodeKey::Of(other), key);
+  other = status;
+  other.stx_dev_minor = 9;
+  EXPECT_NE(InodeKey::Of(other), key);
+  other = status;
+  other.stx_ino = 9;
+  EXPECT_NE(InodeKey::Of(other), key);
+  other = status;
+  other.stx_mask = 0;
+  EXPECT_EQ(InodeKey::Of(other).birth_ns, 0) << "a file system without birth times";
+}
+
+TEST_F(InodeTableTest, ContentIsUnchangedOnlyWhenNothingSpeaksAgainstIt) {
+  tree_.File("a", "x");
+  Make();
+  Inode* inode = Lookup("a");
+  FileStatus status = tree_.Status("a");
+  status.stx_ctime.tv_sec -= 3600;
+  EXPECT_FALSE(inode->UnchangedSinceLastOpen(status)) << "the first open knows of no earlier one";
+  EXPECT_TRUE(inode->UnchangedSinceLastOpen(status));
+  for (const int changed : {0, 1, 2}) {
+    FileStatus now = status;
+    if (changed == 0) now.stx_size += 1;
+    if (changed == 1) now.stx_mtime.tv_nsec ^= 1;
+    if (changed == 2) now.stx_ctime.tv_nsec ^= 1;
+    EXPECT_FALSE(inode->UnchangedSinceLastOpen(now)) << changed;
+    EXPECT_FALSE(inode->UnchangedSinceLastOpen(status)) << changed;
+  }
+  // A time in the future is as good as now: the file may change again within the same tick.
+  FileStatus fresh = status;
+  fresh.stx_ctime.tv_sec += 7200;
+  EXPECT_FALSE(inode->UnchangedSinceLastOpen(fresh));
+  EXPECT_FALSE(inode->UnchangedSinceLastOpen(fresh));
+}
+
+TEST_F(InodeTableTest, RemembersTheSizeSeenLast) {
+  tree_.File("a", "12345");
+  Make();
+  Inode* inode = Lookup("a");
+  EXPECT_EQ(inode->size_hint(), 5u);
+  inode->NoteSize(7);
+  EXPECT_EQ(inode->size_hint(), 7u);
+}
+
+}  // namespace
+}  // namespace shuntfs

@@ -1,0 +1,71 @@
+#include "io/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace shuntfs {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+TEST(PlanMemory, GivesWhatFits) {
+  struct Row {
+    MemoryInputs inputs;
+    uint32_t entries;
+    uint32_t payload;
+  };
+  const Row rows[] = {
+      // Everything wished for.
+      {{.queues = 2, .budget_bytes = 64 * kMiB}, 16, 1 << 20},
+      {{.queues = 4, .budget_bytes = 64 * kMiB}, 16, 1 << 20},
+      // Fewer entries first.
+      {{.queues = 12, .budget_bytes = 64 * kMiB}, 5, 1 << 20},
+      {{.queues = 16, .budget_bytes = 64 * kMiB}, 4, 1 << 20},
+      // Then smaller ones.
+      {{.queues = 17, .budget_bytes = 64 * kMiB}, 7, 512 << 10},
+      {{.queues = 64, .budget_bytes = 64 * kMiB}, 4, 256 << 10},
+      {{.queues = 256, .budget_bytes = 64 * kMiB}, 4, 64 << 10},
+      // The tighter of the two limits counts; headers are pinned as well.
+      {{.queues = 1, .budget_bytes = 64 * kMiB, .memlock_bytes = 8 * kMiB}, 7, 1 << 20},
+      {{.queues = 1, .budget_bytes = 8 * kMiB, .memlock_bytes = 64 * kMiB}, 8, 1 << 20},
+      // Requests of whole pages, no larger than wished for, and never below the kernel's minimum.
+      {{.queues = 1, .max_write_bytes = 128 << 10}, 16, 128 << 10},
+      {{.queues = 1, .max_write_bytes = 100'000}, 16, 24 * 4096},
+      {{.queues = 1, .max_write_bytes = 4096}, 16, 8192},
+      // As many as wished for, as far as one registered buffer goes.
+      {{.queues = 1, .entries_wished = 200}, 64, 1 << 20},
+      {{.queues = 1, .budget_bytes = 4096 * kMiB, .entries_wished = 4000}, 1023, 1 << 20},
+      // Exactly four of the smallest.
+      {{.queues = 1, .budget_bytes = 4 * (64 << 10)}, 4, 64 << 10},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::to_string(row.inputs.queues) + " queues, " + std::to_string(row.inputs.budget_bytes));
+    const MemoryPlanResult result = PlanMemory(row.inputs);
+    EXPECT_EQ(result.error, "");
+    EXPECT_EQ(result.plan.entries_per_queue, row.entries);
+    EXPECT_EQ(result.plan.payload_bytes, row.payload);
+    EXPECT_LE(result.plan.bytes_per_queue() * row.inputs.queues, row.inputs.memlock_bytes);
+    EXPECT_LE(uint64_t{row.entries} * row.payload * row.inputs.queues, row.inputs.budget_bytes);
+  }
+}
+
+TEST(PlanMemory, RefusesWithTheNumbers) {
+  MemoryInputs inputs{.queues = 1, .budget_bytes = 4 * (64 << 10) - 1};
+  const MemoryPlanResult budget = PlanMemory(inputs);
+  EXPECT_EQ(budget.plan.entries_per_queue, 0u);
+  EXPECT_NE(budget.error.find("memory_budget allows 262143"), std::string::npos) << budget.error;
+
+  inputs = {.queues = 256, .budget_bytes = 256 * kMiB, .memlock_bytes = 8 * kMiB};
+  const MemoryPlanResult locked = PlanMemory(inputs);
+  EXPECT_EQ(locked.plan.entries_per_queue, 0u);
+  EXPECT_NE(locked.error.find("RLIMIT_MEMLOCK allows 8388608"), std::string::npos) << locked.error;
+  EXPECT_EQ(locked.error.find("memory_budget"), std::string::npos) << locked.error;
+
+  // A limit of nothing at all.
+  inputs = {.queues = 1, .budget_bytes = 64 * kMiB, .memlock_bytes = 0};
+  EXPECT_NE(PlanMemory(inputs).error.find("RLIMIT_MEMLOCK allows 0"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace shuntfs

@@ -1,0 +1,147 @@
+#include "core/protocol/init.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace shuntfs {
+namespace {
+
+constexpr uint64_t kEverything = ~uint64_t{0};
+
+// INIT as a kernel of minor version `minor` that offers `flags` would send it.
+std::vector<std::byte> InitOf(uint32_t minor, uint64_t flags, size_t bytes = sizeof(abi::InitIn)) {
+  abi::InitIn in{};
+  in.major = abi::kKernelVersion;
+  in.minor = minor;
+  in.max_readahead = 128U << 10;
+  in.flags = static_cast<uint32_t>(flags);
+  in.flags2 = static_cast<uint32_t>(flags >> 32);
+  std::vector<std::byte> message(bytes);
+  std::memcpy(message.data(), &in, std::min(bytes, sizeof(in)));
+  return message;
+}
+
+InitResult Negotiate(uint32_t minor, uint64_t flags, const InitWishes& wishes = {}) {
+  return NegotiateInit(InitOf(minor, flags), wishes);
+}
+
+uint64_t ReplyFlags(const InitAgreement& agreed) {
+  return agreed.reply.flags | uint64_t{agreed.reply.flags2} << 32;
+}
+
+TEST(NegotiateInitTest, RefusesEveryTruncationOfTheOldLayout) {
+  for (size_t bytes = 0; bytes < abi::kCompatInitInSize; ++bytes) {
+    EXPECT_NE(NegotiateInit(InitOf(45, kEverything, bytes), {}).error, "") << bytes;
+  }
+}
+
+TEST(NegotiateInitTest, TakesTheOldAndTheNewLayout) {
+  for (size_t bytes = abi::kCompatInitInSize; bytes <= sizeof(abi::InitIn) + 64; ++bytes) {
+    const InitResult result = NegotiateInit(InitOf(45, kEverything, bytes), {});
+    EXPECT_EQ(result.error, "") << bytes;
+    EXPECT_EQ(result.agreement.reply_bytes, sizeof(abi::InitOut)) << bytes;
+  }
+}
+
+TEST(NegotiateInitTest, RefusesVersionsThatCannotBeServedAndSaysWhich) {
+  EXPECT_NE(Negotiate(abi::kMinKernelMinorVersion - 1, 0).error.find("7.30"), std::string::npos);
+  EXPECT_EQ(Negotiate(abi::kMinKernelMinorVersion, 0).error, "");
+  std::vector<std::byte> other_major = InitOf(45, 0);
+  for (const uint32_t major : {0U, 6U, 8U, 0xffffffffU}) {
+    std::memcpy(other_major.data(), &major, sizeof(major));
+    EXPECT_NE(NegotiateInit(other_major, {}).error, "") << major;
+  }
+}
+
+TEST(NegotiateInitTest, AnswersTheLowerMinorVersion) {
+  for (const uint32_t minor : {31U, 45U, abi::kKernelMinorVersion, 99U}) {
+    const InitAgreement agreed = Negotiate(minor, kEverything).agreement;
+    EXPECT_EQ(agreed.kernel_minor, minor);
+    EXPECT_EQ(agreed.reply.major, abi::kKernelVersion);
+    EXPECT_EQ(agreed.reply.minor, std::min(minor, abi::kKernelMinorVersion));
+  }
+}
+
+// The kernel rejects the mount when the reply holds a flag that it did not offer.
+TEST(NegotiateInitTest, TakesOnlyWhatIsOffered) {
+  InitWishes wishes;
+  wishes.over_io_uring = true;
+  wishes.writeback_cache = true;
+  for (int bit = 0; bit < 64; ++bit) {
+    const uint64_t offered = uint64_t{1} << bit | abi::kInitExt;
+    const InitAgreement agreed = Negotiate(45, offered, wishes).agreement;
+    EXPECT_EQ(ReplyFlags(agreed) & ~offered, 0U) << "bit " << bit;
+    EXPECT_EQ(agreed.flags, ReplyFlags(agreed)) << "bit " << bit;
+  }
+}
+
+// Without FUSE_INIT_EXT the upper half of the flags is not the kernel's word.
+TEST(NegotiateInitTest, TheUpperFlagsNeedTheExtension) {
+  InitWishes wishes;
+  wishes.over_io_uring = true;
+  const InitAgreement agreed = Negotiate(45, kEverything & ~abi::kInitExt, wishes).agreement;
+  EXPECT_EQ(agreed.reply.flags2, 0U);
+  EXPECT_FALSE(agreed.over_io_uring);
+}
+
+TEST(NegotiateInitTest, TheRingIsOnlyTakenWhenWished) {
+  InitWishes wishes;
+  EXPECT_FALSE(Negotiate(45, kEverything, wishes).agreement.over_io_uring);
+  wishes.over_io_uring = true;
+  const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
+  EXPECT_TRUE(agreed.over_io_uring);
+  EXPECT_NE(agreed.reply.flags2 & (abi::kInitOverIoUring >> 32), 0U);
+}
+
+TEST(NegotiateInitTest, WritebackIsOnlyTakenWhenWished) {
+  InitWishes wishes;
+  EXPECT_EQ(Negotiate(45, kEverything, wishes).agreement.flags & abi::kInitWritebackCache, 0U);
+  wishes.writeback_cache = true;
+  EXPECT_NE(Negotiate(45, kEverything, wishes).agreement.flags & abi::kInitWritebackCache, 0U);
+}
+
+// Locks are the kernel's for this mount, and nobody looks inodes up by number from outside.
+TEST(NegotiateInitTest, LeavesOutWhatTheDaemonDoesNotServe) {
+  const uint64_t flags = Negotiate(45, kEverything).agreement.flags;
+  EXPECT_EQ(flags & (abi::kInitPosixLocks | abi::kInitFlockLocks | abi::kInitExportSupport |
+                     abi::kInitPassthrough | abi::kInitSubmounts),
+            0U);
+}
+
+TEST(NegotiateInitTest, TheLongSetxattrFollowsItsFlag) {
+  EXPECT_TRUE(Negotiate(45, kEverything).agreement.format.setxattr_ext);
+  EXPECT_FALSE(Negotiate(45, kEverything & ~abi::kInitSetxattrExt).agreement.format.setxattr_ext);
+}
+
+TEST(NegotiateInitTest, MaxPagesAndMaxWriteAgreeAndStayWithinTheKernelsLimit) {
+  for (const uint32_t max_write : {0U, 4096U, 65536U, 1U << 20, 16U << 20, 0xffffffffU}) {
+    for (const uint32_t limit : {1U, 32U, 256U, 4096U, 65535U, 0xffffffffU}) {
+      InitWishes wishes;
+      wishes.max_write_bytes = max_write;
+      wishes.max_pages_limit = limit;
+      const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
+      EXPECT_GE(agreed.reply.max_pages, 1U);
+      EXPECT_LE(agreed.reply.max_pages, limit);
+      EXPECT_EQ(agreed.max_write_bytes, agreed.reply.max_pages * 4096U);
+      EXPECT_EQ(agreed.reply.max_write, agreed.max_write_bytes);
+      EXPECT_LE(agreed.max_write_bytes, std::max(max_write, 4096U));
+    }
+  }
+}
+
+// Otherwise writers of one mount would be held back before the background queue is full.
+TEST(NegotiateInitTest, CongestionBeginsBelowTheBackgroundLimit) {
+  InitWishes wishes;
+  for (const uint16_t background : std::initializer_list<uint16_t>{1, 2, 64, 65535}) {
+    wishes.max_background = background;
+    const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
+    EXPECT_EQ(agreed.reply.max_background, background);
+    EXPECT_LE(agreed.reply.congestion_threshold, background);
+  }
+}
+
+}  // namespace
+}  // namespace shuntfs
