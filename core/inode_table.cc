@@ -205,7 +205,7 @@ Inode* InodeTable::FindHeld(const FileStatus& status) {
   return found->second;
 }
 
-Inode* InodeTable::KeepReachable(int parent_fd, const char* name) {
+Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
   Result<UniqueFd> fd = OpenPath(parent_fd, name);
   while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = OpenPath(parent_fd, name);
   if (!fd.ok()) return nullptr;
@@ -213,7 +213,7 @@ Inode* InodeTable::KeepReachable(int parent_fd, const char* name) {
   if (!status.ok()) return nullptr;
   Inode* inode = FindHeld(*status);
   if (inode == nullptr) return nullptr;
-  inode->keep_fd_.store(true, std::memory_order_relaxed);
+  *newly = !inode->keep_fd_.exchange(true, std::memory_order_relaxed);
   if (FdIn(inode->path_fd_.load(std::memory_order_relaxed)) < 0) PathFd kept = Install(inode, std::move(*fd));
   return inode;
 }

@@ -130,8 +130,9 @@ class InodeTable {
 
   // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that the inode's descriptor is
   // cached and stays, so that whoever still holds the file can go on using it. The inode with a reference (Release), or null.
-  Inode* KeepReachable(int parent_fd, const char* name);
-  // The entry did not go after all.
+  // `newly`: it was free to be closed before.
+  Inode* KeepReachable(int parent_fd, const char* name, bool* newly);
+  // The entry did not go after all, and KeepReachable had newly kept the descriptor.
   static void StopKeeping(Inode* inode) { inode->keep_fd_.store(false, std::memory_order_relaxed); }
   // The inode is now `name` in `parent`.
   void MovedTo(Inode* inode, Inode* parent, std::string_view name);

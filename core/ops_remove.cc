@@ -13,10 +13,10 @@ namespace {
 class Departing {
  public:
   Departing(InodeTable& inodes, int parent_fd, const char* name)
-      : inodes_(inodes), inode_(inodes.KeepReachable(parent_fd, name)) {}
+      : inodes_(inodes), inode_(inodes.KeepReachable(parent_fd, name, &newly_)) {}
   ~Departing() {
     if (inode_ == nullptr) return;
-    if (!gone_) InodeTable::StopKeeping(inode_);
+    if (!gone_ && newly_) InodeTable::StopKeeping(inode_);
     inodes_.Release(inode_);
   }
   Departing(const Departing&) = delete;
@@ -25,6 +25,7 @@ class Departing {
 
  private:
   InodeTable& inodes_;
+  bool newly_ = false;
   Inode* inode_;
   bool gone_ = false;
 };

@@ -29,7 +29,8 @@ Client::Client(const std::string& source, const FileSystemOptions& options) {
   identity_ = *identity;
 }
 
-Action Client::Dispatch(abi::Opcode opcode, uint64_t nodeid, std::string_view op_in, std::string_view payload) {
+Action Client::Dispatch(abi::Opcode opcode, uint64_t nodeid, std::string_view op_in,
+                        std::string_view payload) {
   // Exactly as long as the payload, so that a sanitizer sees every byte read behind it.
   const std::span<const std::byte> bytes = AsBytes(payload);
   payload_ = std::vector<std::byte>(bytes.begin(), bytes.end());

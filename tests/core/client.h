@@ -1,5 +1,5 @@
-// Plays the kernel towards a FileSystem: builds requests, sends them through Dispatch and reads the replies. A transfer that a handler leaves
-// to its transport is not carried out.
+// Plays the kernel towards a FileSystem: builds requests, sends them through Dispatch and reads the
+// replies. A transfer that a handler leaves to its transport is not carried out.
 //
 // Used by the thread that made it.
 #ifndef SHUNTFS_TESTS_CORE_CLIENT_H_
@@ -27,7 +27,8 @@ std::string Bytes(const T& value) {
 
 class Client {
  public:
-  // Serves `source`. Without options: as an unprivileged daemon, so that nothing depends on who runs the test.
+  // Serves `source`. Without options: as an unprivileged daemon, so that nothing depends on who
+  // runs the test.
   explicit Client(const std::string& source, const FileSystemOptions& options = Unprivileged());
 
   static FileSystemOptions Unprivileged();
@@ -41,8 +42,9 @@ class Client {
     return Dispatch(opcode, nodeid, {}, payload);
   }
   template <typename In>
-    requires std::is_class_v<In> && std::is_trivially_copyable_v<In> && (!std::is_convertible_v<In, std::string_view>)
-  Action Send(abi::Opcode opcode, uint64_t nodeid, const In& in, std::string_view payload = {}) {
+  requires std::is_class_v<In> && std::is_trivially_copyable_v<In> &&
+      (!std::is_convertible_v<In, std::string_view>)Action
+      Send(abi::Opcode opcode, uint64_t nodeid, const In& in, std::string_view payload = {}) {
     return Dispatch(opcode, nodeid, Bytes(in), payload);
   }
 
@@ -53,14 +55,17 @@ class Client {
     std::memcpy(&value, reply_.data() + offset, sizeof(value));
     return value;
   }
-  std::string ReplyText(size_t bytes) const { return {reinterpret_cast<const char*>(reply_.data()), bytes}; }
+  std::string ReplyText(size_t bytes) const {
+    return {reinterpret_cast<const char*>(reply_.data()), bytes};
+  }
   // How much room replies have.
   void SetReplyRoom(size_t bytes) { reply_.resize(bytes); }
 
   void SetMayBlock(bool may_block) { may_block_ = may_block; }
   void SetCaller(uint32_t uid, uint32_t gid) { uid_ = uid, gid_ = gid; }
 
-  // Number of the inode `name` in `parent`, counted once more; 0 and a failed test when there is none.
+  // Number of the inode `name` in `parent`, counted once more; 0 and a failed test when there is
+  // none.
   uint64_t Lookup(uint64_t parent, std::string_view name);
   // Walks a path from the root.
   uint64_t Walk(std::string_view path);
@@ -70,7 +75,8 @@ class Client {
   Result<abi::Attr> Getattr(uint64_t nodeid);
 
  private:
-  Action Dispatch(abi::Opcode opcode, uint64_t nodeid, std::string_view op_in, std::string_view payload);
+  Action Dispatch(abi::Opcode opcode, uint64_t nodeid, std::string_view op_in,
+                  std::string_view payload);
 
   std::unique_ptr<FileSystem> fs_;
   std::optional<ThreadIdentity> identity_;
@@ -85,16 +91,19 @@ class Client {
 
 // Whether the action is an error reply with this errno.
 inline ::testing::AssertionResult Refused(const Action& action, int error) {
-  if (action.kind == Action::Kind::kReply && action.error == Errno(error)) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << "action kind " << static_cast<int>(action.kind) << ", errno "
-                                       << action.error.value() << ", not errno " << error;
+  if (action.kind == Action::Kind::kReply && action.error == Errno(error))
+    return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure()
+         << "action kind " << static_cast<int>(action.kind) << ", errno " << action.error.value()
+         << ", not errno " << error;
 }
 
 // Whether it is a good reply (of `bytes`).
-inline ::testing::AssertionResult Answered(const Action& action, std::optional<size_t> bytes = std::nullopt) {
+inline ::testing::AssertionResult Answered(const Action& action,
+                                           std::optional<size_t> bytes = std::nullopt) {
   if (action.kind != Action::Kind::kReply || action.error != Errno(0)) {
-    return ::testing::AssertionFailure() << "action kind " << static_cast<int>(action.kind) << ", errno "
-                                         << action.error.value();
+    return ::testing::AssertionFailure()
+           << "action kind " << static_cast<int>(action.kind) << ", errno " << action.error.value();
   }
   if (bytes && action.reply_bytes != *bytes) {
     return ::testing::AssertionFailure() << action.reply_bytes << " bytes of reply, not " << *bytes;

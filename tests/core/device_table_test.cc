@@ -20,8 +20,10 @@ TEST(ClassifyFileSystem, KnowsLocalOnes) {
     IoPolicy write;
   };
   const Row rows[] = {
-      {"ext4", IoPolicy::kFixed, IoPolicy::kPlain},  {"xfs", IoPolicy::kFixed, IoPolicy::kFixed},
-      {"btrfs", IoPolicy::kFixed, IoPolicy::kFixed}, {"tmpfs", IoPolicy::kPlain, IoPolicy::kPlain},
+      {"ext4", IoPolicy::kFixed, IoPolicy::kPlain},
+      {"xfs", IoPolicy::kFixed, IoPolicy::kFixed},
+      {"btrfs", IoPolicy::kFixed, IoPolicy::kFixed},
+      {"tmpfs", IoPolicy::kPlain, IoPolicy::kPlain},
       {"overlay", IoPolicy::kFixed, IoPolicy::kPlain},
   };
   for (const Row& row : rows) {
@@ -45,7 +47,8 @@ TEST(ClassifyFileSystem, TakesTheOperatorsWishOnLocalOnes) {
 }
 
 TEST(ClassifyFileSystem, TakesAllOthersForOnesThatMayBlock) {
-  for (const char* type : {"nfs", "nfs4", "cifs", "fuse.sshfs", "fuse", "9p", "", "ext", "ext44", "EXT4"}) {
+  for (const char* type :
+       {"nfs", "nfs4", "cifs", "fuse.sshfs", "fuse", "9p", "", "ext", "ext44", "EXT4"}) {
     const BackingDevice device = ClassifyFileSystem(type, PolicyWish::kPlain, PolicyWish::kPlain);
     EXPECT_TRUE(device.may_block) << type;
     EXPECT_TRUE(device.wants_flush) << type;
@@ -104,7 +107,8 @@ TEST(DeviceTable, ManyThreadsSeeTheSameEntries) {
   std::vector<std::thread> threads;
   for (auto& mine : found) {
     threads.emplace_back([&table, &mine] {
-      for (dev_t dev = 1; dev <= kDevices; ++dev) mine.push_back(table.FindOrAdd(dev, ~uint64_t{0}));
+      for (dev_t dev = 1; dev <= kDevices; ++dev)
+        mine.push_back(table.FindOrAdd(dev, ~uint64_t{0}));
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -1,4 +1,5 @@
-// What holds for every operation: the table, names, numbers and handles that are refused, and where a call may not wait.
+// What holds for every operation: the table, names, numbers and handles that are refused, and where
+// a call may not wait.
 #include "core/file_system.h"
 
 #include <fcntl.h>
@@ -26,8 +27,9 @@ TEST(Dispatch, AnswersEnosysToWhatIsNotOffered) {
   for (const uint32_t opcode : {0U, 7U, 19U, abi::kOpcodeEnd, 4096U, 0xffffffffU}) {
     EXPECT_TRUE(Refused(client.Send(static_cast<Opcode>(opcode), kRoot), ENOSYS)) << opcode;
   }
-  for (const Opcode opcode : {Opcode::kGetlk, Opcode::kSetlk, Opcode::kSetlkw, Opcode::kBmap, Opcode::kPoll,
-                              Opcode::kSetupmapping, Opcode::kRemovemapping, Opcode::kNotifyReply, Opcode::kInit}) {
+  for (const Opcode opcode :
+       {Opcode::kGetlk, Opcode::kSetlk, Opcode::kSetlkw, Opcode::kBmap, Opcode::kPoll,
+        Opcode::kSetupmapping, Opcode::kRemovemapping, Opcode::kNotifyReply, Opcode::kInit}) {
     EXPECT_TRUE(Refused(client.Send(opcode, kRoot), ENOSYS)) << static_cast<uint32_t>(opcode);
   }
 }
@@ -61,16 +63,21 @@ TEST(Dispatch, RefusesNamesThatAreNoComponent) {
   for (const auto& [name, error] : BadNames()) {
     SCOPED_TRACE(::testing::PrintToString(name));
     EXPECT_TRUE(Refused(client.Send(Opcode::kLookup, kRoot, name), error));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kCreate, kRoot, abi::CreateIn{O_RDWR, 0644, 0, 0}, name), error));
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kCreate, kRoot, abi::CreateIn{O_RDWR, 0644, 0, 0}, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kMkdir, kRoot, abi::MkdirIn{0755, 0}, name), error));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kMknod, kRoot, abi::MknodIn{S_IFREG | 0644, 0, 0, 0}, name), error));
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kMknod, kRoot, abi::MknodIn{S_IFREG | 0644, 0, 0, 0}, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kSymlink, kRoot, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kLink, kRoot, abi::LinkIn{file}, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kUnlink, kRoot, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kRmdir, kRoot, name), error));
     EXPECT_TRUE(Refused(client.Send(Opcode::kRename, kRoot, abi::RenameIn{kRoot}, name), error));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kRename, kRoot, abi::RenameIn{kRoot}, Text("f") + name), error));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kRename2, kRoot, abi::Rename2In{kRoot, 0, 0}, Text("f") + name), error));
+    EXPECT_TRUE(Refused(client.Send(Opcode::kRename, kRoot, abi::RenameIn{kRoot}, Text("f") + name),
+                        error));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kRename2, kRoot, abi::Rename2In{kRoot, 0, 0}, Text("f") + name),
+                error));
   }
   EXPECT_TRUE(tree.Exists("d") && tree.Exists("f"));
   EXPECT_EQ(tree.Status("").stx_nlink, 3u);
@@ -106,15 +113,19 @@ TEST(Dispatch, AnswersEstaleForInodesTheKernelDoesNotHold) {
     EXPECT_TRUE(Refused(client.Send(Opcode::kMkdir, nodeid, abi::MkdirIn{}, name), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kUnlink, nodeid, name), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kRmdir, nodeid, name), ESTALE));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kRename, nodeid, abi::RenameIn{kRoot}, name + Text("g")), ESTALE));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kRename, kRoot, abi::RenameIn{nodeid}, name + Text("g")), ESTALE));
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kRename, nodeid, abi::RenameIn{kRoot}, name + Text("g")), ESTALE));
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kRename, kRoot, abi::RenameIn{nodeid}, name + Text("g")), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kLink, kRoot, abi::LinkIn{nodeid}, Text("g")), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kOpen, nodeid, abi::OpenIn{}), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kCreate, nodeid, abi::CreateIn{}, name), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kTmpfile, nodeid, abi::CreateIn{}, name), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kStatfs, nodeid), ESTALE));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kSetxattr, nodeid, abi::SetxattrIn{}, Text("user.x")), ESTALE));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kGetxattr, nodeid, abi::GetxattrIn{}, Text("user.x")), ESTALE));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kSetxattr, nodeid, abi::SetxattrIn{}, Text("user.x")), ESTALE));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kGetxattr, nodeid, abi::GetxattrIn{}, Text("user.x")), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kListxattr, nodeid, abi::GetxattrIn{}), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kRemovexattr, nodeid, Text("user.x")), ESTALE));
     EXPECT_TRUE(Refused(client.Send(Opcode::kOpendir, nodeid, abi::OpenIn{}), ESTALE));
@@ -148,13 +159,16 @@ TEST(Dispatch, AnswersEbadfForHandlesThatAreNotOpen) {
     EXPECT_TRUE(Refused(client.Send(Opcode::kWrite, node, write), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kFsync, node, abi::FsyncIn{fh, 0, 0}), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kFsyncdir, kRoot, abi::FsyncIn{fh, 0, 0}), EBADF));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kFallocate, node, abi::FallocateIn{fh, 0, 1, 0, 0}), EBADF));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kLseek, node, abi::LseekIn{fh, 0, SEEK_DATA, 0}), EBADF));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kFallocate, node, abi::FallocateIn{fh, 0, 1, 0, 0}), EBADF));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kLseek, node, abi::LseekIn{fh, 0, SEEK_DATA, 0}), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kCopyFileRange, node, copy), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kCopyFileRange64, node, copy), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kFlush, node, abi::FlushIn{fh, 0, 0, 0}), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kRelease, node, abi::ReleaseIn{fh, 0, 0, 0}), EBADF));
-    EXPECT_TRUE(Refused(client.Send(Opcode::kReleasedir, kRoot, abi::ReleaseIn{fh, 0, 0, 0}), EBADF));
+    EXPECT_TRUE(
+        Refused(client.Send(Opcode::kReleasedir, kRoot, abi::ReleaseIn{fh, 0, 0, 0}), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kReaddir, kRoot, read), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kReaddirplus, kRoot, read), EBADF));
     EXPECT_TRUE(Refused(client.Send(Opcode::kIoctl, node, control), EBADF));
@@ -171,7 +185,8 @@ TEST(Dispatch, LeavesWhatMayWaitToAThreadThatMay) {
   copy.fh_in = fh;
   copy.fh_out = fh;
   copy.nodeid_out = node;
-  EXPECT_TRUE(Offloaded(client.Send(Opcode::kFallocate, node, abi::FallocateIn{fh, 0, 4096, 0, 0})));
+  EXPECT_TRUE(
+      Offloaded(client.Send(Opcode::kFallocate, node, abi::FallocateIn{fh, 0, 4096, 0, 0})));
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kCopyFileRange, node, copy)));
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kCopyFileRange64, node, copy)));
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kSyncfs, kRoot, abi::SyncfsIn{})));
@@ -190,7 +205,8 @@ TEST(Dispatch, CallsNothingThatMayBlockOnAServingThread) {
   EXPECT_TRUE(client.Getattr(node).ok());
   const uint64_t fh = client.Open(node, O_RDONLY);
   client.SetMayBlock(false);
-  // A READ goes nowhere near the file before its transfer, which is told not to wait on this thread.
+  // A READ goes nowhere near the file before its transfer, which is told not to wait on this
+  // thread.
   abi::ReadIn read{};
   read.fh = fh;
   read.size = 100;

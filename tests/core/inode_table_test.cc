@@ -59,6 +59,7 @@ class InodeTableTest : public ::testing::Test {
   DeviceTable devices_{PolicyWish::kAuto, PolicyWish::kAuto};
   const BackingDevice* device_ = nullptr;
   std::unique_ptr<InodeTable> table_;
+  bool newly_ = false;
 };
 
 TEST_F(InodeTableTest, TheRootIsNumberOneAndStays) {
@@ -184,7 +185,8 @@ TEST_F(InodeTableTest, IsStaleWhereAnotherFileIsInItsPlace) {
   tree_.Remove("gone");
   tree_.Rename("moved", "elsewhere");
   tree_.Rename("other", "replaced");
-  EXPECT_TRUE(Reaches(gone) && Reaches(moved) && Reaches(replaced)) << "a cached descriptor does not care";
+  EXPECT_TRUE(Reaches(gone) && Reaches(moved) && Reaches(replaced))
+      << "a cached descriptor does not care";
   EvictAll();
   EXPECT_EQ(OpenError(gone), Errno(ESTALE));
   EXPECT_EQ(OpenError(moved), Errno(ESTALE));
@@ -240,7 +242,11 @@ TEST_F(InodeTableTest, AnUnlinkedFileStaysReachable) {
   Inode* inode = Lookup("a");
   {
     const Result<PathFd> root = table_->Open(table_->root());
-    ASSERT_EQ(table_->KeepReachable(root->get(), "a"), inode);
+    ASSERT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
+    EXPECT_TRUE(newly_);
+    EXPECT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
+    EXPECT_FALSE(newly_);
+    table_->Release(inode);
   }
   tree_.Remove("a");
   EvictAll();
@@ -259,7 +265,7 @@ TEST_F(InodeTableTest, WhatDidNotGoNeedNotBeKept) {
   Inode* inode = Lookup("a");
   {
     const Result<PathFd> root = table_->Open(table_->root());
-    ASSERT_EQ(table_->KeepReachable(root->get(), "a"), inode);
+    ASSERT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
   }
   EvictAll();
   EXPECT_EQ(table_->path_fds(), 2u);
@@ -274,8 +280,8 @@ TEST_F(InodeTableTest, WhatTheKernelDoesNotHoldIsNotKept) {
   tree_.File("a");
   Make();
   const Result<PathFd> root = table_->Open(table_->root());
-  EXPECT_EQ(table_->KeepReachable(root->get(), "a"), nullptr);
-  EXPECT_EQ(table_->KeepReachable(root->get(), "nothing"), nullptr);
+  EXPECT_EQ(table_->KeepReachable(root->get(), "a", &newly_), nullptr);
+  EXPECT_EQ(table_->KeepReachable(root->get(), "nothing", &newly_), nullptr);
   EXPECT_EQ(table_->FindHeld(tree_.Status("a")), nullptr);
   EXPECT_EQ(table_->count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);

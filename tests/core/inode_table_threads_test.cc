@@ -1,4 +1,5 @@
-// The inode table under many threads, with so few descriptors allowed that most opens evict another's.
+// The inode table under many threads, with so few descriptors allowed that most opens evict
+// another's.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@ class InodeTableThreadsTest : public ::testing::Test {
   InodeTableThreadsTest() {
     for (int d = 0; d < kDirectories; ++d) {
       tree_.Directory("d" + std::to_string(d));
-      for (int f = 0; f < kFiles; ++f) tree_.File("d" + std::to_string(d) + "/f" + std::to_string(f));
+      for (int f = 0; f < kFiles; ++f)
+        tree_.File("d" + std::to_string(d) + "/f" + std::to_string(f));
     }
     const FileStatus status = tree_.Status("");
     device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
@@ -40,7 +42,8 @@ class InodeTableThreadsTest : public ::testing::Test {
     return status.ok() ? table_->Lookup(*status, device_, parent, name) : nullptr;
   }
 
-  // Looks a file up, checks the way to it, and forgets it and its directory: with what other threads do in between.
+  // Looks a file up, checks the way to it, and forgets it and its directory: with what other
+  // threads do in between.
   bool VisitOne(int d, int f) {
     Inode* directory = Lookup(table_->root(), "d" + std::to_string(d));
     if (directory == nullptr) return false;
@@ -70,7 +73,9 @@ TEST_F(InodeTableThreadsTest, LookOpenEvictAndForgetTogether) {
     threads.emplace_back([this, &wrong, &running, t] {
       std::minstd_rand random(t + 1);
       for (int round = 0; round < kRounds; ++round) {
-        if (!VisitOne(static_cast<int>(random() % kDirectories), static_cast<int>(random() % kFiles))) ++wrong;
+        if (!VisitOne(static_cast<int>(random() % kDirectories),
+                      static_cast<int>(random() % kFiles)))
+          ++wrong;
       }
       --running;
     });

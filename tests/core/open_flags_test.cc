@@ -96,7 +96,8 @@ class OpenEvictingTest : public ::testing::Test {
   OpenEvictingTest() {
     const FileStatus status = tree_.Status("");
     device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
-    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, /*path_fd_limit=*/10'000);
+    table_ =
+        std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, /*path_fd_limit=*/10'000);
   }
 
   TempTree tree_;
@@ -121,7 +122,8 @@ TEST_F(OpenEvictingTest, GivesCachedDescriptorsBackForIt) {
   // All of those the limit leaves, which only the cached ones can make room for.
   std::vector<UniqueFd> files;
   for (uint64_t i = 0; i < cached - 1; ++i) {
-    Result<UniqueFd> file = OpenEvicting(*table_, AT_FDCWD, tree_.At("f1").c_str(), O_RDONLY | O_CLOEXEC, 0);
+    Result<UniqueFd> file =
+        OpenEvicting(*table_, AT_FDCWD, tree_.At("f1").c_str(), O_RDONLY | O_CLOEXEC, 0);
     ASSERT_TRUE(file.ok()) << i << ": errno " << file.error().value();
     files.push_back(std::move(*file));
   }
@@ -134,17 +136,20 @@ TEST_F(OpenEvictingTest, TellsWhenNothingIsLeftToGiveBack) {
   const FewDescriptors few(32);
   Errno error{0};
   while (files.size() < 64 && error == Errno(0)) {
-    Result<UniqueFd> file = OpenEvicting(*table_, AT_FDCWD, tree_.At("f").c_str(), O_RDONLY | O_CLOEXEC, 0);
-    if (file.ok()) files.push_back(std::move(*file));
-    else error = file.error();
+    Result<UniqueFd> file =
+        OpenEvicting(*table_, AT_FDCWD, tree_.At("f").c_str(), O_RDONLY | O_CLOEXEC, 0);
+    if (file.ok())
+      files.push_back(std::move(*file));
+    else
+      error = file.error();
   }
   EXPECT_EQ(error, Errno(EMFILE));
 }
 
 TEST_F(OpenEvictingTest, LeavesNoNonblockingFile) {
   tree_.File("f");
-  const Result<UniqueFd> file =
-      OpenEvicting(*table_, AT_FDCWD, tree_.At("f").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOATIME, 0);
+  const Result<UniqueFd> file = OpenEvicting(*table_, AT_FDCWD, tree_.At("f").c_str(),
+                                             O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOATIME, 0);
   ASSERT_TRUE(file.ok());
   const int flags = fcntl(file->get(), F_GETFL);
   EXPECT_EQ(flags & O_NONBLOCK, 0);
@@ -153,7 +158,8 @@ TEST_F(OpenEvictingTest, LeavesNoNonblockingFile) {
 }
 
 TEST_F(OpenEvictingTest, TellsOtherErrorsAsTheyAre) {
-  const Result<UniqueFd> none = OpenEvicting(*table_, AT_FDCWD, tree_.At("none").c_str(), O_RDONLY, 0);
+  const Result<UniqueFd> none =
+      OpenEvicting(*table_, AT_FDCWD, tree_.At("none").c_str(), O_RDONLY, 0);
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error(), Errno(ENOENT));
 }

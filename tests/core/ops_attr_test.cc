@@ -21,7 +21,9 @@ constexpr uint64_t kRoot = kRootNodeId.value();
 
 class AttrTest : public ::testing::Test {
  protected:
-  Action Setattr(uint64_t node, const abi::SetattrIn& in) { return client_.Send(Opcode::kSetattr, node, in); }
+  Action Setattr(uint64_t node, const abi::SetattrIn& in) {
+    return client_.Send(Opcode::kSetattr, node, in);
+  }
   static abi::SetattrIn Size(uint64_t size) {
     abi::SetattrIn in{};
     in.valid = abi::kSetattrSize;
@@ -45,8 +47,10 @@ TEST_F(AttrTest, GetattrByNumberAndByHandle) {
   while (client_.fs().inodes().EvictPathFds() > 0) {
   }
   EXPECT_EQ(client_.Getattr(node).error(), Errno(ESTALE));
-  EXPECT_TRUE(Answered(client_.Send(Opcode::kGetattr, node, abi::GetattrIn{abi::kGetattrFh, 0, fh})));
-  EXPECT_EQ(client_.Reply<abi::AttrOut>().attr.size, 5u) << "the open file is the file, wherever it went";
+  EXPECT_TRUE(
+      Answered(client_.Send(Opcode::kGetattr, node, abi::GetattrIn{abi::kGetattrFh, 0, fh})));
+  EXPECT_EQ(client_.Reply<abi::AttrOut>().attr.size, 5u)
+      << "the open file is the file, wherever it went";
 }
 
 TEST_F(AttrTest, StatxTellsTheBirthTime) {
@@ -124,7 +128,8 @@ TEST_F(AttrTest, SetattrOfOwnerKeepsWhatIsNotNamed) {
   in.uid = 1234;
   in.gid = 99;
   const Action action = Setattr(node, in);
-  if (action.error == Errno(EINVAL)) GTEST_SKIP() << "user 1234 does not exist in this user namespace";
+  if (action.error == Errno(EINVAL))
+    GTEST_SKIP() << "user 1234 does not exist in this user namespace";
   EXPECT_TRUE(Answered(action));
   EXPECT_EQ(tree_.Status("f").stx_uid, 1234u);
   EXPECT_EQ(tree_.Status("f").stx_gid, getegid());
@@ -156,17 +161,20 @@ TEST_F(AttrTest, TruncateOfALeasedFileIsLeftToAThreadThatMayWait) {
   tree_.File("f", "12345");
   const UniqueFd holder = tree_.Open("f", O_RDONLY);
   fcntl(holder.get(), F_SETSIG, SIGURG);  // ignored by default, unlike SIGIO
-  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0) GTEST_SKIP() << "no leases on " << tree_.path();
+  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
+    GTEST_SKIP() << "no leases on " << tree_.path();
   EXPECT_TRUE(Offloaded(Setattr(client_.Lookup(kRoot, "f"), Size(2))));
   EXPECT_EQ(tree_.Content("f"), "12345");
 }
 
-// The holder is told by this very truncate, gives the lease up, and the truncate goes on; nobody sees EAGAIN.
+// The holder is told by this very truncate, gives the lease up, and the truncate goes on; nobody
+// sees EAGAIN.
 TEST_F(AttrTest, TruncateOfALeasedFileWaitsForItsHolder) {
   tree_.File("f", "12345");
   const UniqueFd holder = tree_.Open("f", O_RDONLY);
   fcntl(holder.get(), F_SETSIG, SIGURG);
-  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0) GTEST_SKIP() << "no leases on " << tree_.path();
+  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
+    GTEST_SKIP() << "no leases on " << tree_.path();
   const uint64_t node = client_.Lookup(kRoot, "f");
   std::thread gives_in([&holder] {
     while (fcntl(holder.get(), F_GETLEASE) == F_RDLCK) std::this_thread::yield();

@@ -25,7 +25,8 @@ abi::CreateIn CreateArgs(int flags, mode_t mode = 0644, mode_t umask = 0) {
 TEST(Create, MakesAndOpensTheFile) {
   TempTree tree;
   Client client(tree.path());
-  EXPECT_TRUE(Answered(client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR, 0666, 027), Text("f")), kCreateReply));
+  EXPECT_TRUE(Answered(
+      client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR, 0666, 027), Text("f")), kCreateReply));
   const auto entry = client.Reply<abi::EntryOut>();
   const auto open = client.Reply<abi::OpenOut>(sizeof(abi::EntryOut));
   EXPECT_EQ(tree.Status("f").stx_mode, S_IFREG | 0640);
@@ -46,8 +47,12 @@ TEST(Create, OfAFileThatIsThereByNowMakesTheKernelLookAgain) {
   tree.Directory("d");
   Client client(tree.path());
   for (const char* name : {"f", "s", "d"}) {
-    EXPECT_TRUE(Refused(client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR | O_TRUNC), Text(name)), ESTALE)) << name;
-    EXPECT_TRUE(Refused(client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR | O_EXCL), Text(name)), EEXIST)) << name;
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR | O_TRUNC), Text(name)), ESTALE))
+        << name;
+    EXPECT_TRUE(Refused(
+        client.Send(Opcode::kCreate, kRoot, CreateArgs(O_RDWR | O_EXCL), Text(name)), EEXIST))
+        << name;
   }
   EXPECT_EQ(tree.Content("f"), "precious");
   EXPECT_EQ(client.fs().handles().count(), 0u);
@@ -57,7 +62,8 @@ TEST(Create, OfAFileThatIsThereByNowMakesTheKernelLookAgain) {
 TEST(Create, KnowsASynchronousFile) {
   TempTree tree;
   Client client(tree.path());
-  EXPECT_TRUE(Answered(client.Send(Opcode::kCreate, kRoot, CreateArgs(O_WRONLY | O_SYNC), Text("f"))));
+  EXPECT_TRUE(
+      Answered(client.Send(Opcode::kCreate, kRoot, CreateArgs(O_WRONLY | O_SYNC), Text("f"))));
   const auto open = client.Reply<abi::OpenOut>(sizeof(abi::EntryOut));
   EXPECT_TRUE(client.fs().handles().Find(FileHandle(open.fh))->synchronous);
 }
@@ -65,7 +71,8 @@ TEST(Create, KnowsASynchronousFile) {
 TEST(Tmpfile, HasNoNameUntilItIsLinked) {
   TempTree tree;
   Client client(tree.path());
-  const Action action = client.Send(Opcode::kTmpfile, kRoot, CreateArgs(O_RDWR, 0600), Text("ignored"));
+  const Action action =
+      client.Send(Opcode::kTmpfile, kRoot, CreateArgs(O_RDWR, 0600), Text("ignored"));
   if (action.error == Errno(EOPNOTSUPP)) GTEST_SKIP() << "no O_TMPFILE on " << tree.path();
   EXPECT_TRUE(Answered(action, kCreateReply));
   const auto entry = client.Reply<abi::EntryOut>();
@@ -74,7 +81,8 @@ TEST(Tmpfile, HasNoNameUntilItIsLinked) {
   while (client.fs().inodes().EvictPathFds() > 0) {
   }
   EXPECT_TRUE(client.Getattr(entry.nodeid).ok());
-  EXPECT_TRUE(Answered(client.Send(Opcode::kLink, kRoot, abi::LinkIn{entry.nodeid}, Text("named"))));
+  EXPECT_TRUE(
+      Answered(client.Send(Opcode::kLink, kRoot, abi::LinkIn{entry.nodeid}, Text("named"))));
   EXPECT_EQ(client.Reply<abi::EntryOut>().nodeid, entry.nodeid);
   EXPECT_EQ(tree.Status("named").stx_ino, entry.attr.ino);
 }
@@ -82,21 +90,24 @@ TEST(Tmpfile, HasNoNameUntilItIsLinked) {
 TEST(Tmpfile, WithExclCannotBeLinked) {
   TempTree tree;
   Client client(tree.path());
-  const Action action = client.Send(Opcode::kTmpfile, kRoot, CreateArgs(O_RDWR | O_EXCL, 0600), Text("ignored"));
+  const Action action =
+      client.Send(Opcode::kTmpfile, kRoot, CreateArgs(O_RDWR | O_EXCL, 0600), Text("ignored"));
   if (action.error == Errno(EOPNOTSUPP)) GTEST_SKIP() << "no O_TMPFILE on " << tree.path();
   EXPECT_TRUE(Answered(action));
   const auto entry = client.Reply<abi::EntryOut>();
-  EXPECT_TRUE(Refused(client.Send(Opcode::kLink, kRoot, abi::LinkIn{entry.nodeid}, Text("named")), ENOENT));
+  EXPECT_TRUE(
+      Refused(client.Send(Opcode::kLink, kRoot, abi::LinkIn{entry.nodeid}, Text("named")), ENOENT));
 }
 
 TEST(Mkdir, TakesModeAndUmask) {
   TempTree tree;
   Client client(tree.path());
-  EXPECT_TRUE(
-      Answered(client.Send(Opcode::kMkdir, kRoot, abi::MkdirIn{01777, 022}, Text("d")), sizeof(abi::EntryOut)));
+  EXPECT_TRUE(Answered(client.Send(Opcode::kMkdir, kRoot, abi::MkdirIn{01777, 022}, Text("d")),
+                       sizeof(abi::EntryOut)));
   EXPECT_EQ(client.Reply<abi::EntryOut>().attr.mode, uint32_t{S_IFDIR | 01755});
   EXPECT_EQ(tree.Status("d").stx_mode, S_IFDIR | 01755);
-  EXPECT_TRUE(Refused(client.Send(Opcode::kMkdir, kRoot, abi::MkdirIn{0755, 0}, Text("d")), EEXIST));
+  EXPECT_TRUE(
+      Refused(client.Send(Opcode::kMkdir, kRoot, abi::MkdirIn{0755, 0}, Text("d")), EEXIST));
 }
 
 TEST(Mkdir, TheUmaskOfOneRequestIsNotTheNextOnes) {
@@ -117,7 +128,8 @@ TEST(Mknod, MakesFilesPipesAndSockets) {
   for (const mode_t type : {mode_t{S_IFREG}, mode_t{S_IFIFO}, mode_t{S_IFSOCK}}) {
     const std::string name = "n" + std::to_string(type);
     EXPECT_TRUE(Answered(
-        client.Send(Opcode::kMknod, kRoot, abi::MknodIn{type | 0666, 0, 022, 0}, Text(name)), sizeof(abi::EntryOut)));
+        client.Send(Opcode::kMknod, kRoot, abi::MknodIn{type | 0666, 0, 022, 0}, Text(name)),
+        sizeof(abi::EntryOut)));
     EXPECT_EQ(client.Reply<abi::EntryOut>().attr.mode, type | 0644);
     EXPECT_EQ(tree.Status(name).stx_mode, type | 0644);
   }
@@ -140,7 +152,8 @@ TEST(Symlink, KeepsItsTargetAsItIs) {
   TempTree tree;
   Client client(tree.path());
   const std::string target = "../../no such//place/.";
-  EXPECT_TRUE(Answered(client.Send(Opcode::kSymlink, kRoot, Text("s") + Text(target)), sizeof(abi::EntryOut)));
+  EXPECT_TRUE(Answered(client.Send(Opcode::kSymlink, kRoot, Text("s") + Text(target)),
+                       sizeof(abi::EntryOut)));
   const uint64_t node = client.Reply<abi::EntryOut>().nodeid;
   const Action action = client.Send(Opcode::kReadlink, node);
   EXPECT_TRUE(Answered(action, target.size()));
@@ -153,7 +166,8 @@ TEST(Link, IsTheSameInode) {
   tree.Symlink("f", "s");
   Client client(tree.path());
   const uint64_t node = client.Lookup(kRoot, "f");
-  EXPECT_TRUE(Answered(client.Send(Opcode::kLink, kRoot, abi::LinkIn{node}, Text("g")), sizeof(abi::EntryOut)));
+  EXPECT_TRUE(Answered(client.Send(Opcode::kLink, kRoot, abi::LinkIn{node}, Text("g")),
+                       sizeof(abi::EntryOut)));
   EXPECT_EQ(client.Reply<abi::EntryOut>().nodeid, node);
   EXPECT_EQ(client.Reply<abi::EntryOut>().attr.nlink, 2u);
   EXPECT_TRUE(Refused(client.Send(Opcode::kLink, kRoot, abi::LinkIn{node}, Text("g")), EEXIST));
@@ -164,8 +178,8 @@ TEST(Link, IsTheSameInode) {
   EXPECT_EQ(tree.Status("s2").stx_mode & S_IFMT, S_IFLNK);
 }
 
-// What a caller makes belongs to the caller; needs a machine where the test may act as another user. In a thread of its own, since the
-// daemon's identity cannot be given back.
+// What a caller makes belongs to the caller; needs a machine where the test may act as another
+// user. In a thread of its own, since the daemon's identity cannot be given back.
 TEST(Create, BelongsToTheCaller) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   TempTree tree;

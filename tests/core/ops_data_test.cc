@@ -130,7 +130,8 @@ TEST_F(DataTest, FsyncWaitsElsewhere) {
   EXPECT_EQ(all.kind, Transfer::Kind::kFsync);
   EXPECT_EQ(all.fd, BackingFd(fh));
   EXPECT_TRUE(all.may_block);
-  const Transfer data = client_.Send(Opcode::kFsync, node_, abi::FsyncIn{fh, abi::kFsyncFdatasync, 0}).transfer;
+  const Transfer data =
+      client_.Send(Opcode::kFsync, node_, abi::FsyncIn{fh, abi::kFsyncFdatasync, 0}).transfer;
   EXPECT_EQ(data.kind, Transfer::Kind::kFdatasync);
   const uint64_t directory = client_.OpenDirectory(kRoot);
   const Action dir = client_.Send(Opcode::kFsyncdir, kRoot, abi::FsyncIn{directory, 0, 0});
@@ -142,17 +143,21 @@ TEST_F(DataTest, FallocateWithEveryMode) {
   tree_.File("f", std::string(16384, 'x'));
   const uint64_t fh = OpenFileNamed("f", O_RDWR);
   client_.SetMayBlock(true);
-  EXPECT_TRUE(Answered(client_.Send(Opcode::kFallocate, node_, abi::FallocateIn{fh, 0, 32768, 0, 0}), 0));
-  EXPECT_EQ(tree_.Status("f").stx_size, 32768u);
   EXPECT_TRUE(
-      Answered(client_.Send(Opcode::kFallocate, node_, abi::FallocateIn{fh, 0, 65536, FALLOC_FL_KEEP_SIZE, 0}), 0));
+      Answered(client_.Send(Opcode::kFallocate, node_, abi::FallocateIn{fh, 0, 32768, 0, 0}), 0));
   EXPECT_EQ(tree_.Status("f").stx_size, 32768u);
-  const Action punched = client_.Send(
-      Opcode::kFallocate, node_, abi::FallocateIn{fh, 4096, 4096, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0});
+  EXPECT_TRUE(Answered(client_.Send(Opcode::kFallocate, node_,
+                                    abi::FallocateIn{fh, 0, 65536, FALLOC_FL_KEEP_SIZE, 0}),
+                       0));
+  EXPECT_EQ(tree_.Status("f").stx_size, 32768u);
+  const Action punched =
+      client_.Send(Opcode::kFallocate, node_,
+                   abi::FallocateIn{fh, 4096, 4096, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0});
   if (punched.error == Errno(EOPNOTSUPP)) GTEST_SKIP() << "no holes on " << tree_.path();
   EXPECT_TRUE(Answered(punched, 0));
   EXPECT_EQ(tree_.Content("f").substr(4095, 4098), "x" + std::string(4096, '\0') + "x");
-  EXPECT_TRUE(Refused(client_.Send(Opcode::kFallocate, node_, abi::FallocateIn{fh, 0, 0, 0, 0}), EINVAL));
+  EXPECT_TRUE(
+      Refused(client_.Send(Opcode::kFallocate, node_, abi::FallocateIn{fh, 0, 0, 0, 0}), EINVAL));
 }
 
 TEST_F(DataTest, LseekFindsDataAndHoles) {
@@ -161,11 +166,13 @@ TEST_F(DataTest, LseekFindsDataAndHoles) {
   const UniqueFd backing = tree_.Open("f", O_WRONLY);
   ASSERT_EQ(pwrite(backing.get(), "x", 1, 512 << 10), 1);
   const uint64_t fh = OpenFileNamed("f", O_RDONLY);
-  EXPECT_TRUE(Answered(client_.Send(Opcode::kLseek, node_, abi::LseekIn{fh, 0, SEEK_DATA, 0}), sizeof(abi::LseekOut)));
+  EXPECT_TRUE(Answered(client_.Send(Opcode::kLseek, node_, abi::LseekIn{fh, 0, SEEK_DATA, 0}),
+                       sizeof(abi::LseekOut)));
   EXPECT_EQ(client_.Reply<abi::LseekOut>().offset, uint64_t{512} << 10);
   EXPECT_TRUE(Answered(client_.Send(Opcode::kLseek, node_, abi::LseekIn{fh, 0, SEEK_HOLE, 0})));
   EXPECT_EQ(client_.Reply<abi::LseekOut>().offset, 0u);
-  EXPECT_TRUE(Refused(client_.Send(Opcode::kLseek, node_, abi::LseekIn{fh, 1 << 20, SEEK_DATA, 0}), ENXIO));
+  EXPECT_TRUE(
+      Refused(client_.Send(Opcode::kLseek, node_, abi::LseekIn{fh, 1 << 20, SEEK_DATA, 0}), ENXIO));
 }
 
 TEST_F(DataTest, CopyFileRangeTellsHowMuch) {
@@ -183,7 +190,8 @@ TEST_F(DataTest, CopyFileRangeTellsHowMuch) {
   EXPECT_EQ(client_.Reply<abi::WriteOut>().size, 3u);
   EXPECT_EQ(tree_.Content("g"), ".234......");
   in.len = uint64_t{1} << 40;  // ends with the file
-  EXPECT_TRUE(Answered(client_.Send(Opcode::kCopyFileRange64, node_, in), sizeof(abi::CopyFileRangeOut)));
+  EXPECT_TRUE(
+      Answered(client_.Send(Opcode::kCopyFileRange64, node_, in), sizeof(abi::CopyFileRangeOut)));
   EXPECT_EQ(client_.Reply<abi::CopyFileRangeOut>().bytes_copied, 8u);
   EXPECT_EQ(tree_.Content("g"), ".23456789.");
   in.off_in = 100;

@@ -52,8 +52,10 @@ class DirectoryTest : public ::testing::Test {
         return listed;
       }
       one.name = reply.substr(at + head, one.dirent.namelen);
-      const std::string padding = reply.substr(at + head + one.name.size(), record - head - one.name.size());
-      EXPECT_EQ(padding.find_first_not_of('\0'), std::string::npos) << "bytes of another request leak";
+      const std::string padding =
+          reply.substr(at + head + one.name.size(), record - head - one.name.size());
+      EXPECT_EQ(padding.find_first_not_of('\0'), std::string::npos)
+          << "bytes of another request leak";
       listed.push_back(one);
       at += record;
     }
@@ -115,8 +117,9 @@ TEST_F(DirectoryTest, TellsNumberAndType) {
     if (one.name == "..") continue;
     EXPECT_EQ(one.dirent.ino, tree_.Status(one.name).stx_ino) << one.name;
   }
-  EXPECT_EQ(types, (std::map<std::string, uint32_t>{
-                       {".", DT_DIR}, {"..", DT_DIR}, {"f", DT_REG}, {"d", DT_DIR}, {"s", DT_LNK}}));
+  EXPECT_EQ(types,
+            (std::map<std::string, uint32_t>{
+                {".", DT_DIR}, {"..", DT_DIR}, {"f", DT_REG}, {"d", DT_DIR}, {"s", DT_LNK}}));
 }
 
 TEST_F(DirectoryTest, PlusCountsALookupForEachEntryButDots) {
@@ -155,7 +158,8 @@ TEST_F(DirectoryTest, ContinuesAtAnyOffset) {
   const uint64_t other = client.OpenDirectory(kRoot);
   for (const size_t from : {size_t{50}, size_t{7}, size_t{99}, size_t{8}}) {
     for (const uint64_t handle : {fh, other}) {
-      const std::vector<Listed> rest = Read(client, /*plus=*/false, handle, all[from].dirent.off, 65536);
+      const std::vector<Listed> rest =
+          Read(client, /*plus=*/false, handle, all[from].dirent.off, 65536);
       ASSERT_EQ(rest.size(), all.size() - from - 1) << from;
       EXPECT_EQ(rest.front().name, all[from + 1].name);
     }
@@ -223,7 +227,8 @@ TEST_F(DirectoryTest, LetsTheKernelCacheIt) {
   const auto open = client.Reply<abi::OpenOut>();
   EXPECT_NE(open.open_flags & abi::kFopenCacheDir, 0u);
   EXPECT_EQ(open.open_flags & abi::kFopenKeepCache, 0u) << "nothing was cached yet";
-  EXPECT_TRUE(Answered(client.Send(Opcode::kReleasedir, kRoot, abi::ReleaseIn{open.fh, 0, 0, 0}), 0));
+  EXPECT_TRUE(
+      Answered(client.Send(Opcode::kReleasedir, kRoot, abi::ReleaseIn{open.fh, 0, 0, 0}), 0));
   EXPECT_EQ(client.fs().handles().count(), 0u);
 }
 

@@ -115,7 +115,8 @@ TEST(BatchForget, TakesManyBack) {
   const uint64_t g = client.Lookup(kRoot, "g");
   client.Lookup(kRoot, "g");
   const std::string list = Bytes(abi::ForgetOne{f, 1}) + Bytes(abi::ForgetOne{g, 2});
-  EXPECT_EQ(client.Send(Opcode::kBatchForget, 0, abi::BatchForgetIn{2, 0}, list).kind, Action::Kind::kNoReply);
+  EXPECT_EQ(client.Send(Opcode::kBatchForget, 0, abi::BatchForgetIn{2, 0}, list).kind,
+            Action::Kind::kNoReply);
   EXPECT_EQ(client.fs().inodes().count(), 1u);
   EXPECT_EQ(client.counters().odd_forgets.value(), 0u);
 }

@@ -69,8 +69,9 @@ TEST_F(IoctlTest, ReadsAndChangesFileAttributes) {
   EXPECT_TRUE(Answered(action, sizeof(abi::IoctlOut) + sizeof(long)));
   EXPECT_EQ(client_.Reply<abi::IoctlOut>().result, 0);
   const auto flags = client_.Reply<uint32_t>(sizeof(abi::IoctlOut)) | FS_NOATIME_FL;
-  EXPECT_TRUE(Answered(Send(Control(fh_, FS_IOC_SETFLAGS, sizeof(long), 0), Bytes(static_cast<long>(flags))),
-                       sizeof(abi::IoctlOut)));
+  EXPECT_TRUE(Answered(
+      Send(Control(fh_, FS_IOC_SETFLAGS, sizeof(long), 0), Bytes(static_cast<long>(flags))),
+      sizeof(abi::IoctlOut)));
   int native = 0;
   const UniqueFd file = tree_.Open("f", O_RDONLY);
   ASSERT_EQ(ioctl(file.get(), FS_IOC_GETFLAGS, &native), 0);
@@ -91,7 +92,8 @@ TEST_F(IoctlTest, AnswersEnottyToAllOthers) {
 TEST_F(IoctlTest, BelievesNoSizeThatDoesNotFit) {
   EXPECT_TRUE(Refused(Send(Control(fh_, FS_IOC_SETFLAGS, 65, 0), std::string(65, 'x')), EINVAL));
   EXPECT_TRUE(Refused(Send(Control(fh_, FS_IOC_GETFLAGS, 0, 65)), EINVAL));
-  EXPECT_TRUE(Refused(Send(Control(fh_, FS_IOC_SETFLAGS, 8, 0), "1234567"), EINVAL)) << "more than was sent";
+  EXPECT_TRUE(Refused(Send(Control(fh_, FS_IOC_SETFLAGS, 8, 0), "1234567"), EINVAL))
+      << "more than was sent";
   client_.SetReplyRoom(sizeof(abi::IoctlOut) + 7);
   const Action action = Send(Control(fh_, FS_IOC_GETFLAGS, 0, 8));
   EXPECT_TRUE(action.error == Errno(EIO) || action.error == Errno(ENOTTY)) << action.error.value();
@@ -101,9 +103,11 @@ TEST(Interrupt, ReachesTheRequestItNames) {
   TempTree tree;
   Client client(tree.path());
   const Interrupts::Watch watch(client.fs().interrupts(), Unique(1234));
-  EXPECT_EQ(client.Send(Opcode::kInterrupt, 0, abi::InterruptIn{1235}).kind, Action::Kind::kNoReply);
+  EXPECT_EQ(client.Send(Opcode::kInterrupt, 0, abi::InterruptIn{1235}).kind,
+            Action::Kind::kNoReply);
   EXPECT_FALSE(watch.interrupted());
-  EXPECT_EQ(client.Send(Opcode::kInterrupt, 0, abi::InterruptIn{1234}).kind, Action::Kind::kNoReply);
+  EXPECT_EQ(client.Send(Opcode::kInterrupt, 0, abi::InterruptIn{1234}).kind,
+            Action::Kind::kNoReply);
   EXPECT_TRUE(watch.interrupted());
 }
 

@@ -66,7 +66,8 @@ TEST_F(OpenTest, TellsTheKernelWhatItMaySpare) {
   EXPECT_TRUE(Answered(Open(node, O_RDONLY)));
   const uint32_t first = client_.Reply<abi::OpenOut>().open_flags;
   EXPECT_NE(first & abi::kFopenParallelDirectWrites, 0u);
-  EXPECT_EQ(first & abi::kFopenKeepCache, 0u) << "the first open knows nothing of what the kernel has";
+  EXPECT_EQ(first & abi::kFopenKeepCache, 0u)
+      << "the first open knows nothing of what the kernel has";
   EXPECT_EQ(first & abi::kFopenDirectIo, 0u);
 }
 
@@ -108,18 +109,21 @@ TEST_F(OpenTest, OfALeasedFileIsLeftToAThreadThatMayWait) {
   tree_.File("f");
   const UniqueFd holder = tree_.Open("f", O_RDONLY);
   fcntl(holder.get(), F_SETSIG, SIGURG);  // ignored by default, unlike SIGIO
-  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0) GTEST_SKIP() << "no leases on " << tree_.path();
+  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
+    GTEST_SKIP() << "no leases on " << tree_.path();
   const uint64_t node = client_.Lookup(kRoot, "f");
   EXPECT_TRUE(Answered(Open(node, O_RDONLY))) << "readers do not disturb a read lease";
   EXPECT_TRUE(Offloaded(Open(node, O_WRONLY)));
 }
 
-// The holder is told by this very open, gives the lease up, and the open goes on; nobody sees EAGAIN.
+// The holder is told by this very open, gives the lease up, and the open goes on; nobody sees
+// EAGAIN.
 TEST_F(OpenTest, OfALeasedFileWaitsForItsHolder) {
   tree_.File("f");
   const UniqueFd holder = tree_.Open("f", O_RDONLY);
   fcntl(holder.get(), F_SETSIG, SIGURG);
-  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0) GTEST_SKIP() << "no leases on " << tree_.path();
+  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
+    GTEST_SKIP() << "no leases on " << tree_.path();
   const uint64_t node = client_.Lookup(kRoot, "f");
   std::thread gives_in([&holder] {
     while (fcntl(holder.get(), F_GETLEASE) == F_RDLCK) std::this_thread::yield();

@@ -22,8 +22,10 @@ class RemoveTest : public ::testing::Test {
     while (client_.fs().inodes().EvictPathFds() > 0) {
     }
   }
-  Action Rename(uint64_t from, const std::string& old_name, uint64_t to, const std::string& new_name, uint32_t flags) {
-    return client_.Send(Opcode::kRename2, from, abi::Rename2In{to, flags, 0}, Text(old_name) + Text(new_name));
+  Action Rename(uint64_t from, const std::string& old_name, uint64_t to,
+                const std::string& new_name, uint32_t flags) {
+    return client_.Send(Opcode::kRename2, from, abi::Rename2In{to, flags, 0},
+                        Text(old_name) + Text(new_name));
   }
 
   TempTree tree_;
@@ -80,7 +82,8 @@ TEST_F(RemoveTest, ARemovedDirectoryCanStillBeAskedFor) {
   EXPECT_TRUE(Answered(client_.Send(Opcode::kRmdir, kRoot, Text("d")), 0));
   EvictAll();
   EXPECT_TRUE(client_.Getattr(node).ok());
-  EXPECT_TRUE(Refused(client_.Send(Opcode::kMkdir, node, abi::MkdirIn{0755, 0}, Text("x")), ENOENT));
+  EXPECT_TRUE(
+      Refused(client_.Send(Opcode::kMkdir, node, abi::MkdirIn{0755, 0}, Text("x")), ENOENT));
 }
 
 TEST_F(RemoveTest, OneOfTwoLinksGoes) {
@@ -167,7 +170,8 @@ TEST_F(RemoveTest, NoreplaceLeavesBothAlone) {
   EXPECT_TRUE(tree_.Exists("h"));
 }
 
-// One link went, and with it the place where the file was last seen; then a removal of the other link fails.
+// One link went, and with it the place where the file was last seen; then a removal of the other
+// link fails.
 TEST_F(RemoveTest, AFileWhosePlaceWentStaysReachableWhenAnotherLinkStays) {
   tree_.File("f");
   tree_.Link("f", "g");

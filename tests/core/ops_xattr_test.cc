@@ -20,18 +20,22 @@ class XattrTest : public ::testing::Test {
  protected:
   void SetUp() override {
     tree_.File("f");
-    if (setxattr(tree_.At("f").c_str(), "user.probe", "", 0, 0) != 0) GTEST_SKIP() << "no xattrs on " << tree_.path();
+    if (setxattr(tree_.At("f").c_str(), "user.probe", "", 0, 0) != 0)
+      GTEST_SKIP() << "no xattrs on " << tree_.path();
     removexattr(tree_.At("f").c_str(), "user.probe");
     node_ = client_.Lookup(kRoot, "f");
   }
   Action Set(std::string_view name, std::string_view value, uint32_t flags = 0) {
-    return client_.Send(Opcode::kSetxattr, node_, abi::SetxattrIn{static_cast<uint32_t>(value.size()), flags, 0, 0},
+    return client_.Send(Opcode::kSetxattr, node_,
+                        abi::SetxattrIn{static_cast<uint32_t>(value.size()), flags, 0, 0},
                         Text(name) + std::string(value));
   }
   Action Get(std::string_view name, uint32_t room) {
     return client_.Send(Opcode::kGetxattr, node_, abi::GetxattrIn{room, 0}, Text(name));
   }
-  Action List(uint32_t room) { return client_.Send(Opcode::kListxattr, node_, abi::GetxattrIn{room, 0}); }
+  Action List(uint32_t room) {
+    return client_.Send(Opcode::kListxattr, node_, abi::GetxattrIn{room, 0});
+  }
 
   TempTree tree_;
   Client client_{tree_.path()};
@@ -58,7 +62,8 @@ TEST_F(XattrTest, KeepsToCreateAndReplace) {
 }
 
 TEST_F(XattrTest, RefusesAValueLongerThanTheMessage) {
-  EXPECT_TRUE(Refused(client_.Send(Opcode::kSetxattr, node_, abi::SetxattrIn{7, 0, 0, 0}, Text("user.a") + "123456"),
+  EXPECT_TRUE(Refused(client_.Send(Opcode::kSetxattr, node_, abi::SetxattrIn{7, 0, 0, 0},
+                                   Text("user.a") + "123456"),
                       EINVAL));
   EXPECT_TRUE(Refused(Get("user.a", 100), ENODATA));
 }
@@ -80,7 +85,8 @@ TEST_F(XattrTest, ListsAndRemoves) {
 }
 
 TEST_F(XattrTest, ShowsTrustedOnesToRootOnly) {
-  if (setxattr(tree_.At("f").c_str(), "trusted.t", "1", 1, 0) != 0) GTEST_SKIP() << "no right to trusted xattrs";
+  if (setxattr(tree_.At("f").c_str(), "trusted.t", "1", 1, 0) != 0)
+    GTEST_SKIP() << "no right to trusted xattrs";
   Set("user.a", "1");
   EXPECT_TRUE(Answered(List(1000), Text("user.a").size() + Text("trusted.t").size()));
   client_.SetCaller(1000, 1000);

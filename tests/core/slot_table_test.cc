@@ -30,7 +30,8 @@ TEST(SlotTable, FindsNothingUnderUnknownIds) {
   SlotTable<int> table;
   int a = 0;
   const uint64_t id = table.Insert(&a);
-  const uint64_t unknown[] = {0, id + 1, id | uint64_t{1} << 32, 0xffffffff, uint64_t{1} << 28, ~uint64_t{0}};
+  const uint64_t unknown[] = {
+      0, id + 1, id | uint64_t{1} << 32, 0xffffffff, uint64_t{1} << 28, ~uint64_t{0}};
   for (const uint64_t other : unknown) EXPECT_EQ(table.Find(other), nullptr) << std::hex << other;
 }
 
@@ -125,7 +126,8 @@ TEST(SlotTable, ManyThreadsKeepTheirOwnObjects) {
   EXPECT_EQ(table.count(), 0u);
 }
 
-// Odd and even generations of a slot hold different objects, so a reader with an old id can tell what it got.
+// Odd and even generations of a slot hold different objects, so a reader with an old id can tell
+// what it got.
 TEST(SlotTable, AnIdGivenBackMeanwhileNeverGivesItsSuccessor) {
   SlotTable<int> table;
   int objects[2] = {0, 1};

@@ -14,7 +14,9 @@
 namespace shuntfs {
 namespace {
 
-void ExpectDone(int rc, const std::string& what) { EXPECT_EQ(rc, 0) << what << ": " << strerror(errno); }
+void ExpectDone(int rc, const std::string& what) {
+  EXPECT_EQ(rc, 0) << what << ": " << strerror(errno);
+}
 
 }  // namespace
 
@@ -52,7 +54,9 @@ void TempTree::Rename(std::string_view from, std::string_view to) const {
   ExpectDone(rename(At(from).c_str(), At(to).c_str()), At(to));
 }
 
-void TempTree::Remove(std::string_view name) const { ExpectDone(remove(At(name).c_str()), At(name)); }
+void TempTree::Remove(std::string_view name) const {
+  ExpectDone(remove(At(name).c_str()), At(name));
+}
 
 bool TempTree::Exists(std::string_view name) const {
   return faccessat(AT_FDCWD, At(name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -77,6 +81,8 @@ UniqueFd TempTree::Open(std::string_view name, int flags) const {
   return fd;
 }
 
-UniqueFd TempTree::OpenRoot() const { return UniqueFd(open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)); }
+UniqueFd TempTree::OpenRoot() const {
+  return UniqueFd(open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
 
 }  // namespace shuntfs

@@ -107,7 +107,8 @@ constexpr std::array<mode_t, 10> kModes = {0755, 0644, 0600,  0777,  01777,
                                            0,    0444, 06755, 02775, 04711};
 constexpr std::array<mode_t, 4> kUmasks = {022, 0, 077, 027};
 // The last two are numbers that "leave this one alone" must not be confused with.
-constexpr std::array<uid_t, 5> kOwners = {0, 1001, 1002, static_cast<uid_t>(-1), 65534};
+constexpr uid_t kUnchanged = static_cast<uid_t>(-1);
+constexpr std::array<uid_t, 5> kOwners = {0, 1001, 1002, kUnchanged, 65534};
 constexpr std::array<const char*, 6> kXattrNames = {"user.alpha", "user.beta",     "user.gamma",
                                                     "trusted.t",  "security.test", "other.space"};
 
@@ -247,6 +248,12 @@ Operation OperationGenerator::Random() {
       break;
     case OperationKind::kMakeNode:
       operation.flags = OneIn(3) ? S_IFSOCK : OneIn(2) ? S_IFIFO : OneIn(2) ? S_IFREG : S_IFCHR;
+      break;
+    case OperationKind::kChown:
+    case OperationKind::kChownOpen:
+      // "Nobody, no group" asks for nothing but the loss of setuid bits. The kernel does not tell a
+      // FUSE server so, and only root's outcome is the same for certain.
+      if (operation.owner == kUnchanged && operation.group == kUnchanged) operation.caller = 0;
       break;
     case OperationKind::kAccess:
       operation.flags = static_cast<int>(Uniform(0, 7));

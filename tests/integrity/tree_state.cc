@@ -156,10 +156,12 @@ std::string Difference(const TreeState& left, std::string_view left_name, const 
 }
 
 std::string DescribeAttributes(const struct stat& attributes) {
+  mode_t mode = attributes.st_mode;
+  if (S_ISREG(mode) && (mode & S_IXGRP) == 0) mode &= ~static_cast<mode_t>(S_ISGID);
   char text[256];
-  int length = std::snprintf(
-      text, sizeof(text), "mode=%06o links=%llu owner=%u:%u", attributes.st_mode,
-      static_cast<unsigned long long>(attributes.st_nlink), attributes.st_uid, attributes.st_gid);
+  int length = std::snprintf(text, sizeof(text), "mode=%06o links=%llu owner=%u:%u", mode,
+                             static_cast<unsigned long long>(attributes.st_nlink),
+                             attributes.st_uid, attributes.st_gid);
   std::string description(text, static_cast<size_t>(length));
   if (S_ISREG(attributes.st_mode) || S_ISLNK(attributes.st_mode)) {
     description += " size=" + std::to_string(attributes.st_size);

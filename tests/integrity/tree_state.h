@@ -4,6 +4,8 @@
 // Left out, because two trees with the same history may differ in them: inode and device numbers,
 // ctime and atime, blocks, sizes and order of directories. Times that the test did not set
 // explicitly count as "now".
+// "Setgid" on a file that its group cannot execute is left out too: it has no effect, and whether a
+// write takes it away depends on the writer's groups, of which FUSE transmits only one.
 //
 // Owner: tests/integrity. Thread: any. Errors: an entry that cannot be examined says so in its
 // text.

@@ -48,20 +48,14 @@ TEST(JudgeTransfer, IsAFunctionOfWhatIsDoneAndTheResult) {
   };
   using enum TransferVerdict;
   const Row rows[] = {
-      {0, 4096, 4096, kDone},
-      {0, 4096, 100, kMore},
-      {100, 4096, 3996, kDone},
-      {100, 4096, 3995, kMore},
-      {0, 4096, 0, kDone},        // the end of the file
-      {100, 4096, 0, kDone},
-      {0, 4096, -EIO, kDone},
-      {100, 4096, -ENOSPC, kDone},
-      {0, 4096, -EINTR, kRetry},
-      {100, 4096, -EAGAIN, kRetry},
-      {0, 0, 0, kDone},           // fsync
-      {0, 0, -EIO, kDone},
-      {0, 0xffffffff, 0x7fffffff, kMore},
-      {0, 100, 101, kDone},       // more than asked for cannot be, and must not go on for ever
+      {0, 4096, 4096, kDone},       {0, 4096, 100, kMore},
+      {100, 4096, 3996, kDone},     {100, 4096, 3995, kMore},
+      {0, 4096, 0, kDone},  // the end of the file
+      {100, 4096, 0, kDone},        {0, 4096, -EIO, kDone},
+      {100, 4096, -ENOSPC, kDone},  {0, 4096, -EINTR, kRetry},
+      {100, 4096, -EAGAIN, kRetry}, {0, 0, 0, kDone},  // fsync
+      {0, 0, -EIO, kDone},          {0, 0xffffffff, 0x7fffffff, kMore},
+      {0, 100, 101, kDone},  // more than asked for cannot be, and must not go on for ever
   };
   for (const Row& row : rows) {
     EXPECT_EQ(JudgeTransfer(row.done, row.bytes, row.res), row.verdict)

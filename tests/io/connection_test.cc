@@ -45,11 +45,13 @@ TEST(Connection, ManyThreadsEndItOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&connection, i] {
-      connection.End(i % 2 == 0 ? EndReason::kUnmounted : EndReason::kStopped, i % 2 == 0 ? "unmounted" : "stopped");
+      connection.End(i % 2 == 0 ? EndReason::kUnmounted : EndReason::kStopped,
+                     i % 2 == 0 ? "unmounted" : "stopped");
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(connection.what(), connection.reason() == EndReason::kUnmounted ? "unmounted" : "stopped");
+  EXPECT_EQ(connection.what(),
+            connection.reason() == EndReason::kUnmounted ? "unmounted" : "stopped");
   EXPECT_TRUE(Readable(connection.ended_fd()));
 }
 

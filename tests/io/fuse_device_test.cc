@@ -56,7 +56,8 @@ TEST_F(FuseDeviceTest, ReadsOneMessageAtATime) {
   for (const std::string expected : {"first", "second"}) {
     const auto message = device_->Read();
     ASSERT_TRUE(message.ok());
-    EXPECT_EQ(std::string(reinterpret_cast<const char*>(message->data()), message->size()), expected);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(message->data()), message->size()),
+              expected);
   }
   const auto nothing = device_->Read();
   ASSERT_FALSE(nothing.ok());
@@ -72,7 +73,8 @@ TEST_F(FuseDeviceTest, HasRoomForTheLargestRequest) {
   ASSERT_TRUE(read.ok());
   ASSERT_EQ(read->size(), largest);
   EXPECT_EQ(read->back(), std::byte{'y'});
-  // The kernel reads nothing into less than max_write and its headers, and never into less than 8 KiB.
+  // The kernel reads nothing into less than max_write and its headers, and never into less than 8
+  // KiB.
   const Result<FuseDevice> small = FuseDevice::Create(daemon_.get(), 4096);
   ASSERT_TRUE(small.ok());
 }

@@ -40,7 +40,8 @@ TEST(PlanMemory, GivesWhatFits) {
       {{.queues = 1, .budget_bytes = 4 * (64 << 10)}, 4, 64 << 10},
   };
   for (const Row& row : rows) {
-    SCOPED_TRACE(std::to_string(row.inputs.queues) + " queues, " + std::to_string(row.inputs.budget_bytes));
+    SCOPED_TRACE(std::to_string(row.inputs.queues) + " queues, " +
+                 std::to_string(row.inputs.budget_bytes));
     const MemoryPlanResult result = PlanMemory(row.inputs);
     EXPECT_EQ(result.error, "");
     EXPECT_EQ(result.plan.entries_per_queue, row.entries);

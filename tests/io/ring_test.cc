@@ -1,4 +1,5 @@
-// One ring, and two that send each other messages, on the real io_uring. What one ring submits is reaped by the same thread.
+// One ring, and two that send each other messages, on the real io_uring. What one ring submits is
+// reaped by the same thread.
 #include "io/ring.h"
 
 #include <fcntl.h>
@@ -47,20 +48,24 @@ class RingTest : public ::testing::Test {
     ASSERT_TRUE(region.ok());
     region_ = std::make_unique<MemoryRegion>(std::move(*region));
     const Outcome registered = table_.Register(region_->bytes());
-    if (!registered.ok()) GTEST_SKIP() << "io_uring is not to be had: " << strerror(registered.error().value());
+    if (!registered.ok())
+      GTEST_SKIP() << "io_uring is not to be had: " << strerror(registered.error().value());
     const Outcome opened = ring_.Open(RingSetup{8, -1});
     ASSERT_TRUE(opened.ok()) << strerror(opened.error().value());
     const Outcome used = ring_.UseTable(table_);
-    if (!used.ok() && used.error() == Errno(EINVAL)) GTEST_SKIP() << "this kernel cannot clone buffer tables";
+    if (!used.ok() && used.error() == Errno(EINVAL))
+      GTEST_SKIP() << "this kernel cannot clone buffer tables";
     ASSERT_TRUE(used.ok()) << strerror(used.error().value());
   }
 
   // An entry with payload area number `index` of the region.
   RingEntry Entry(uint32_t index) {
-    return {index, QueueId(0), 0, &headers_[index], region_->bytes().subspan(index * kPayload, kPayload)};
+    return {index, QueueId(0), 0, &headers_[index],
+            region_->bytes().subspan(index * kPayload, kPayload)};
   }
 
-  static Transfer Describe(Transfer::Kind kind, int fd, uint64_t offset = 0, uint32_t bytes = 0, int rw_flags = 0) {
+  static Transfer Describe(Transfer::Kind kind, int fd, uint64_t offset = 0, uint32_t bytes = 0,
+                           int rw_flags = 0) {
     Transfer transfer;
     transfer.kind = kind;
     transfer.policy = IoPolicy::kFixed;
@@ -195,7 +200,8 @@ TEST_F(RingTest, ATableThatWasLeftIsUsedNoMore) {
 TEST_F(RingTest, TakesMoreThanTheQueueHolds) {
   constexpr uint32_t kMany = 200;
   const UniqueFd event(eventfd(1, EFD_CLOEXEC));
-  for (uint32_t i = 0; i < kMany; ++i) ring_.PreparePoll(event.get(), UserData{CompletionKind::kEvent, i});
+  for (uint32_t i = 0; i < kMany; ++i)
+    ring_.PreparePoll(event.get(), UserData{CompletionKind::kEvent, i});
   const std::vector<Completion> done = Reap(ring_, kMany);
   std::vector<bool> seen(kMany);
   for (const Completion& completion : done) {
@@ -223,7 +229,8 @@ TEST_F(RingTest, APollWaitsForItsEvent) {
 
 TEST_F(RingTest, ReapsNoMoreThanAskedFor) {
   const UniqueFd event(eventfd(1, EFD_CLOEXEC));
-  for (uint32_t i = 0; i < 3; ++i) ring_.PreparePoll(event.get(), UserData{CompletionKind::kEvent, i});
+  for (uint32_t i = 0; i < 3; ++i)
+    ring_.PreparePoll(event.get(), UserData{CompletionKind::kEvent, i});
   std::vector<unsigned> batches;
   unsigned all = 0;
   while (all < 3) {
@@ -262,10 +269,12 @@ TEST_F(RingTest, TwoRingsSendEachOtherMessages) {
   std::vector<uint32_t> came_back;
   if (target >= 0) {
     for (uint32_t i = 0; i < kMessages; ++i) {
-      ring_.PrepareMessage(target, UserData{CompletionKind::kServe, i}, UserData{CompletionKind::kServeUnsent, i});
+      ring_.PrepareMessage(target, UserData{CompletionKind::kServe, i},
+                           UserData{CompletionKind::kServeUnsent, i});
     }
     for (const Completion& completion : Reap(ring_, kMessages)) {
-      EXPECT_EQ(completion.data.kind, CompletionKind::kCommit) << "a message that was sent completes nowhere else";
+      EXPECT_EQ(completion.data.kind, CompletionKind::kCommit)
+          << "a message that was sent completes nowhere else";
       came_back.push_back(completion.data.entry);
     }
   }
@@ -280,7 +289,8 @@ TEST_F(RingTest, TwoRingsSendEachOtherMessages) {
 TEST_F(RingTest, AMessageThatCannotBeSentComesBack) {
   const UniqueFd no_ring(open("/dev/null", O_RDWR | O_CLOEXEC));
   for (const int target : {no_ring.get(), 100'000}) {
-    ring_.PrepareMessage(target, UserData{CompletionKind::kServe, 4}, UserData{CompletionKind::kServeUnsent, 4});
+    ring_.PrepareMessage(target, UserData{CompletionKind::kServe, 4},
+                         UserData{CompletionKind::kServeUnsent, 4});
     const std::vector<Completion> done = Reap(ring_, 1);
     EXPECT_EQ(done.front().data.kind, CompletionKind::kServeUnsent);
     EXPECT_EQ(done.front().data.entry, 4u);
@@ -299,7 +309,8 @@ TEST_F(RingTest, ACommandOnAnUnmountedDeviceIsRefused) {
   const std::vector<Completion> done = Reap(ring, 1);
   EXPECT_EQ(done.front().data.kind, CompletionKind::kCommand);
   EXPECT_EQ(done.front().data.entry, 2u);
-  EXPECT_EQ(JudgeCommand(entry.command(), done.front().res), CommandVerdict::kBroken) << done.front().res;
+  EXPECT_EQ(JudgeCommand(entry.command(), done.front().res), CommandVerdict::kBroken)
+      << done.front().res;
 }
 
 TEST(BufferTable, RefusesMemoryThatCannotBeWritten) {

@@ -43,7 +43,8 @@ TEST(SlowPool, GrowsWhileAllAreBusy) {
   SlowPool pool(4, /*privileged=*/false);
   Gathering gathering;
   EXPECT_EQ(pool.counters().size(), 0u) << "no thread before it is needed";
-  for (int i = 0; i < 4; ++i) pool.Submit([&gathering](ThreadIdentity&, Counters&) { gathering.Wait(); });
+  for (int i = 0; i < 4; ++i)
+    pool.Submit([&gathering](ThreadIdentity&, Counters&) { gathering.Wait(); });
   gathering.AwaitHere(4);
   EXPECT_EQ(pool.counters().size(), 4u);
   gathering.Open();

@@ -36,7 +36,9 @@ class RunTransferTest : public ::testing::Test {
     std::memcpy(payload_.data(), data.data(), data.size());
     return RunTransfer(transfer, payload_, identity_, counters_);
   }
-  std::string Payload(size_t bytes) const { return {reinterpret_cast<const char*>(payload_.data()), bytes}; }
+  std::string Payload(size_t bytes) const {
+    return {reinterpret_cast<const char*>(payload_.data()), bytes};
+  }
 
   TempTree tree_;
   ThreadIdentity identity_ = *ThreadIdentity::Adopt(/*privileged=*/false);

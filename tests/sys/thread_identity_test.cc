@@ -1,5 +1,5 @@
-// What a serving thread may do, and that a caller's identity never outlives its scope. Each test runs in a thread of its own, because a thread
-// that was adopted cannot go back.
+// What a serving thread may do, and that a caller's identity never outlives its scope. Each test
+// runs in a thread of its own, because a thread that was adopted cannot go back.
 #include "core/sys/thread_identity.h"
 
 #include <fcntl.h>
@@ -161,8 +161,9 @@ TEST_F(ThreadIdentityTest, RootInAnotherGroupKeepsItsCapabilities) {
 TEST_F(ThreadIdentityTest, AnIdentityThatCannotBeTakenIsToldAndUndone) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
-    for (const Caller& nobody : {Caller{static_cast<uid_t>(-1), 5, std::nullopt}, Caller{5, static_cast<gid_t>(-1), 7},
-                                 Caller{5, 5, static_cast<gid_t>(-1)}}) {
+    for (const Caller& nobody :
+         {Caller{static_cast<uid_t>(-1), 5, std::nullopt}, Caller{5, static_cast<gid_t>(-1), 7},
+          Caller{5, 5, static_cast<gid_t>(-1)}}) {
       {
         const CallerScope scope(identity, nobody);
         EXPECT_FALSE(scope.outcome().ok()) << nobody.uid << ":" << nobody.gid;
