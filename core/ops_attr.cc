@@ -34,12 +34,14 @@ Outcome SetOwner(const abi::SetattrIn& in, int path_fd) {
   return FromSyscall(fchownat(path_fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
-Outcome SetSize(FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
+Outcome SetSize(FileSystem& fs, const Call& call, const abi::SetattrIn& in, int path_fd) {
   if ((in.valid & abi::kSetattrFh) != 0) {
     const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
     if (file != nullptr) return FromSyscall(ftruncate(file->fd.get(), static_cast<off_t>(in.size)));
   }
-  const UniqueFd file(openat(ProcFdDirectory(), FdName(path_fd).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  // A lease of another process: the open waits for its holder only where nobody else has to wait.
+  const int flags = O_WRONLY | O_CLOEXEC | (call.may_block ? 0 : O_NONBLOCK);
+  const UniqueFd file(openat(ProcFdDirectory(), FdName(path_fd).c_str(), flags));
   if (!file.valid()) return Errno::Last();
   return FromSyscall(ftruncate(file.get(), static_cast<off_t>(in.size)));
 }
@@ -66,7 +68,7 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   }
   if ((in.valid & abi::kSetattrSize) != 0) {
     call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
-    if (const Outcome done = SetSize(fs, in, path_fd); !done.ok()) return done;
+    if (const Outcome done = SetSize(fs, call, in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrMode) != 0) {
     call.identity.SetStripsSuid(false);

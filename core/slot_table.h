@@ -32,7 +32,9 @@ class SlotTable {
     const auto index = static_cast<uint32_t>(id);
     const Slot* slot = SlotAt(index);
     if (slot == nullptr || slot->generation.load(std::memory_order_acquire) != id >> 32) return nullptr;
-    return slot->object.load(std::memory_order_acquire);
+    T* object = slot->object.load(std::memory_order_acquire);
+    // The slot may have passed to a successor between the two loads.
+    return slot->generation.load(std::memory_order_acquire) == id >> 32 ? object : nullptr;
   }
 
   // Calls `visit` with the object in slot `index`, if there is one, and keeps it from being removed meanwhile: for

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/protocol/abi.h"
+#include "io/kernel_order.h"
 
 namespace shuntfs {
 namespace {
@@ -40,10 +41,12 @@ Result<UniqueFd> FuseDevice::Clone(int fd) {
 Result<std::span<std::byte>> FuseDevice::Read() {
   const ssize_t n = read(fd_, request_.data(), request_.size());
   if (n < 0) return Errno::Last();
+  AfterTheKernel();
   return request_.first(static_cast<size_t>(n));
 }
 
 Outcome FuseDevice::Reply(uint64_t unique, const Action& action) {
+  BeforeTheKernel();
   abi::OutHeader header{};
   const uint32_t payload = action.error.value() == 0 ? action.reply_bytes : 0;
   header.len = static_cast<uint32_t>(sizeof(header)) + payload;

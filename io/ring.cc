@@ -146,11 +146,13 @@ void Ring::PrepareMessage(int target_fd, UserData data, UserData unsent) {
 }
 
 void Ring::Submit() {
+  BeforeTheKernel();
   const int rc = io_uring_submit(&ring_);
   CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
 }
 
 void Ring::SubmitAndWait() {
+  BeforeTheKernel();
   const int rc = io_uring_submit_and_wait(&ring_, 1);
   CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
 }

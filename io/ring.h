@@ -11,6 +11,7 @@
 
 #include "core/base/errno.h"
 #include "core/data_io.h"
+#include "io/kernel_order.h"
 #include "io/ring_entry.h"
 #include "io/user_data.h"
 
@@ -71,6 +72,7 @@ class Ring {
   // Calls `use(UserData, res)` for each completion that is there, at most `most`.
   template <typename Use>
   void ForEachCompletion(unsigned most, Use use) {
+    AfterTheKernel();
     for (unsigned i = 0; i < most; ++i) {
       io_uring_cqe* cqe = nullptr;
       if (io_uring_peek_cqe(&ring_, &cqe) != 0 || cqe == nullptr) return;

@@ -109,12 +109,14 @@ std::vector<Operation> Generate(uint64_t seed, uint64_t count) {
 std::string CompareStates(const std::string& mount_root, const std::string& plain_root,
                           const std::string& backing_root) {
   const TreeState mount_state = CaptureTree(mount_root);
-  std::string difference = Difference(mount_state, "mount", CaptureTree(plain_root), "plain");
-  if (!difference.empty()) return "the final states differ\n" + difference;
-  if (backing_root.empty()) return "";
-  difference = Difference(mount_state, "mount", CaptureTree(backing_root), "backing");
-  if (difference.empty()) return "";
-  return "the mount does not show what is underneath\n" + difference;
+  const std::string beside = Difference(mount_state, "mount", CaptureTree(plain_root), "plain");
+  const std::string below =
+      backing_root.empty() ? ""
+                           : Difference(mount_state, "mount", CaptureTree(backing_root), "backing");
+  std::string text;
+  if (!beside.empty()) text += "the final states differ\n" + beside;
+  if (!below.empty()) text += "the mount does not show what is underneath\n" + below;
+  return text;
 }
 
 // Carries out the operations in a directory of their own, on both sides.
