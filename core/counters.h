@@ -1,7 +1,7 @@
 // What was served: requests and errors by operation, bytes by path.
 //
-// Floor 2. One object per thread; only its thread adds, anyone may read (each number is exact, a set of them is a
-// snapshot of no single moment).
+// Floor 2. One object per thread; only its thread adds, anyone may read (each number is exact, a
+// set of them is a snapshot of no single moment).
 #ifndef SHUNTFS_CORE_COUNTERS_H_
 #define SHUNTFS_CORE_COUNTERS_H_
 
@@ -16,7 +16,9 @@ namespace shuntfs {
 // A number with one writer.
 class Counter {
  public:
-  void Add(uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  void Add(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+  }
   uint64_t value() const { return value_.load(std::memory_order_acquire); }
 
  private:
@@ -36,9 +38,9 @@ struct alignas(64) Counters {
   Counter fixed_write_bytes;
   Counter plain_read_bytes;
   Counter plain_write_bytes;
-  Counter offloaded;       // requests that the slow pool served
-  Counter malformed;       // requests that the decoder refused
-  Counter odd_forgets;     // FORGETs of more lookups than were counted
+  Counter offloaded;    // requests that the slow pool served
+  Counter malformed;    // requests that the decoder refused
+  Counter odd_forgets;  // FORGETs of more lookups than were counted
 };
 
 }  // namespace shuntfs

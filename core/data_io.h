@@ -1,7 +1,9 @@
-// What a handler leaves for its transport to do: answer now, move data first, or run the handler again where it may block.
+// What a handler leaves for its transport to do: answer now, move data first, or run the handler
+// again where it may block.
 //
-// Floor 2. core/ describes a transfer, io/ carries it out (READ_FIXED on a ring, pread on a device thread) and
-// comes back with the number of bytes. So operations are tested without any transport, and io/ knows nothing of policy.
+// Floor 2. core/ describes a transfer, io/ carries it out (READ_FIXED on a ring, pread on a device
+// thread) and comes back with the number of bytes. So operations are tested without any transport,
+// and io/ knows nothing of policy.
 #ifndef SHUNTFS_CORE_DATA_IO_H_
 #define SHUNTFS_CORE_DATA_IO_H_
 
@@ -17,10 +19,10 @@ struct Transfer {
   enum class Kind : uint8_t { kRead, kWrite, kFsync, kFdatasync };
   Kind kind = Kind::kRead;
   IoPolicy policy = IoPolicy::kPlain;
-  bool may_block = false;     // not on a thread that serves others
-  bool strips_suid = false;   // a write that removes setuid and setgid bits
-  int fd = -1;                // the kernel keeps the handle open while its request is in work
-  int rw_flags = 0;           // RWF_*
+  bool may_block = false;    // not on a thread that serves others
+  bool strips_suid = false;  // a write that removes setuid and setgid bits
+  int fd = -1;               // the kernel keeps the handle open while its request is in work
+  int rw_flags = 0;          // RWF_*
   uint64_t offset = 0;
   uint32_t bytes = 0;
 };
@@ -37,7 +39,9 @@ struct Action {
   uint32_t reply_bytes = 0;
   Transfer transfer{};
 
-  static Action Reply(size_t bytes = 0) { return {Kind::kReply, Errno(0), static_cast<uint32_t>(bytes), {}}; }
+  static Action Reply(size_t bytes = 0) {
+    return {Kind::kReply, Errno(0), static_cast<uint32_t>(bytes), {}};
+  }
   static Action Error(Errno error) { return {Kind::kReply, error, 0, {}}; }
   static Action NoReply() { return {Kind::kNoReply, Errno(0), 0, {}}; }
   static Action Offload() { return {Kind::kOffload, Errno(0), 0, {}}; }

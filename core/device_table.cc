@@ -14,19 +14,29 @@ struct Kind {
   IoPolicy write;
 };
 
-// File systems of local disks and memory, which answer in bounded time. Reads: ext4, xfs, btrfs and f2fs serve cached data inline in the
-// ring and go to a kernel worker only for the disk; tmpfs would go to one always. Writes: only xfs and btrfs write to the
-// page cache without waiting (FOP_BUFFER_WASYNC); all others would be handed to a kernel worker each time.
+// File systems of local disks and memory, which answer in bounded time. Reads: ext4, xfs, btrfs and
+// f2fs serve cached data inline in the ring and go to a kernel worker only for the disk; tmpfs
+// would go to one always. Writes: only xfs and btrfs write to the page cache without waiting
+// (FOP_BUFFER_WASYNC); all others would be handed to a kernel worker each time.
 constexpr Kind kLocal[] = {
-    {"ext4", IoPolicy::kFixed, IoPolicy::kPlain},  {"ext3", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"ext2", IoPolicy::kFixed, IoPolicy::kPlain},  {"xfs", IoPolicy::kFixed, IoPolicy::kFixed},
-    {"btrfs", IoPolicy::kFixed, IoPolicy::kFixed}, {"f2fs", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"tmpfs", IoPolicy::kPlain, IoPolicy::kPlain}, {"ramfs", IoPolicy::kPlain, IoPolicy::kPlain},
-    {"rootfs", IoPolicy::kPlain, IoPolicy::kPlain}, {"overlay", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"vfat", IoPolicy::kFixed, IoPolicy::kPlain},  {"exfat", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"zfs", IoPolicy::kFixed, IoPolicy::kPlain},   {"bcachefs", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"ntfs3", IoPolicy::kFixed, IoPolicy::kPlain}, {"iso9660", IoPolicy::kFixed, IoPolicy::kPlain},
-    {"squashfs", IoPolicy::kFixed, IoPolicy::kPlain}, {"erofs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"ext4", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"ext3", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"ext2", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"xfs", IoPolicy::kFixed, IoPolicy::kFixed},
+    {"btrfs", IoPolicy::kFixed, IoPolicy::kFixed},
+    {"f2fs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"tmpfs", IoPolicy::kPlain, IoPolicy::kPlain},
+    {"ramfs", IoPolicy::kPlain, IoPolicy::kPlain},
+    {"rootfs", IoPolicy::kPlain, IoPolicy::kPlain},
+    {"overlay", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"vfat", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"exfat", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"zfs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"bcachefs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"ntfs3", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"iso9660", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"squashfs", IoPolicy::kFixed, IoPolicy::kPlain},
+    {"erofs", IoPolicy::kFixed, IoPolicy::kPlain},
 };
 
 IoPolicy Decide(PolicyWish wish, IoPolicy by_kind) {
@@ -43,7 +53,8 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
-  // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would stop its CPU.
+  // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would
+  // stop its CPU.
   device.read = local ? Decide(read, kind->read) : IoPolicy::kFixed;
   device.write = local ? Decide(write, kind->write) : IoPolicy::kFixed;
   return device;

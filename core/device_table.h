@@ -1,8 +1,9 @@
 // The file systems below SRC: what kind each is, and how their inode numbers are told apart.
 //
-// Floor 2. Filled as file systems are met and never emptied (at most kMaxDevices). Find is lock-free, Add locks. FUSE shows one st_dev
-// for everything below the mount point, so an inode number of a file system other than SRC's own is shown with the file system's
-// index in its upper bits.
+// Floor 2. Filled as file systems are met and never emptied (at most kMaxDevices). Find is
+// lock-free, Add locks. FUSE shows one st_dev for everything below the mount point, so an inode
+// number of a file system other than SRC's own is shown with the file system's index in its upper
+// bits.
 #ifndef SHUNTFS_CORE_DEVICE_TABLE_H_
 #define SHUNTFS_CORE_DEVICE_TABLE_H_
 
@@ -26,8 +27,9 @@ enum class IoPolicy : uint8_t {
 
 struct BackingDevice {
   dev_t dev = 0;
-  uint32_t index = 0;      // 0: the file system of SRC itself
-  bool may_block = false;  // answers can take for ever (network, FUSE, unknown): never called on a ring thread
+  uint32_t index = 0;  // 0: the file system of SRC itself
+  bool may_block =
+      false;  // answers can take for ever (network, FUSE, unknown): never called on a ring thread
   bool wants_flush = false;
   IoPolicy read = IoPolicy::kPlain;
   IoPolicy write = IoPolicy::kPlain;
@@ -41,15 +43,16 @@ enum class PolicyWish : uint8_t { kAuto, kFixed, kPlain };
 // The decision alone: `fs_type` as /proc/self/mountinfo spells it.
 BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, PolicyWish write);
 
-// The type of the mount with this id (STATX_MNT_ID), from /proc/self/mountinfo; empty when it is not there. Never blocks on the mount.
+// The type of the mount with this id (STATX_MNT_ID), from /proc/self/mountinfo; empty when it is
+// not there. Never blocks on the mount.
 std::string MountTypeOf(uint64_t mount_id);
 
 class DeviceTable {
  public:
   DeviceTable(PolicyWish read, PolicyWish write) : read_(read), write_(write) {}
 
-  // The entry of `dev`, made on first sight from the type of mount `mount_id`. Never null: when the table is full, the
-  // last entry, which is treated as one that may block.
+  // The entry of `dev`, made on first sight from the type of mount `mount_id`. Never null: when the
+  // table is full, the last entry, which is treated as one that may block.
   const BackingDevice* FindOrAdd(dev_t dev, uint64_t mount_id);
 
  private:

@@ -14,13 +14,13 @@ using abi::Opcode;
 
 struct Entry {
   Handler handler = nullptr;
-  // The handler only looks up what it was given and leaves the waiting to its transfer, or takes no inode at all: it never
-  // needs a thread that may block.
+  // The handler only looks up what it was given and leaves the waiting to its transfer, or takes no
+  // inode at all: it never needs a thread that may block.
   bool never_blocks = false;
 };
 
-// The one table of operations. What is not here answers ENOSYS, and the kernel does not ask again: BMAP, POLL, and the locks, which
-// the kernel keeps itself.
+// The one table of operations. What is not here answers ENOSYS, and the kernel does not ask again:
+// BMAP, POLL, and the locks, which the kernel keeps itself.
 constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
   std::array<Entry, abi::kOpcodeEnd> table{};
   const auto set = [&table](Opcode opcode, Handler handler, bool never_blocks = false) {
@@ -80,14 +80,16 @@ CacheTimeout CacheTimeout::FromSeconds(double seconds) {
   return {static_cast<uint64_t>(whole), static_cast<uint32_t>((seconds - whole) * 1e9)};
 }
 
-Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source, const FileSystemOptions& options) {
+Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
+                                                       const FileSystemOptions& options) {
   if (ProcFdDirectory() < 0) return Errno::Last();
   const Result<FileStatus> status = StatusOf(source.get());
   if (!status.ok()) return status.error();
   std::unique_ptr<FileSystem> fs(new FileSystem(options));
   fs->devices_ = std::make_unique<DeviceTable>(options.read_policy, options.write_policy);
   const BackingDevice* device = fs->devices_->FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
-  fs->inodes_ = std::make_unique<InodeTable>(std::move(source), *status, device, options.path_fd_limit);
+  fs->inodes_ =
+      std::make_unique<InodeTable>(std::move(source), *status, device, options.path_fd_limit);
   return fs;
 }
 

@@ -1,7 +1,7 @@
 // The file system of one mount: its tables, its policy, and the way into its operations.
 //
-// Floor 2. Thread-safe: any number of threads call Dispatch, each with its own ThreadIdentity and Counters. Starts no thread, knows no
-// transport and reads no flag.
+// Floor 2. Thread-safe: any number of threads call Dispatch, each with its own ThreadIdentity and
+// Counters. Starts no thread, knows no transport and reads no flag.
 #ifndef SHUNTFS_CORE_FILE_SYSTEM_H_
 #define SHUNTFS_CORE_FILE_SYSTEM_H_
 
@@ -52,11 +52,13 @@ struct Call {
 class FileSystem {
  public:
   // `source` is SRC, opened O_PATH.
-  static Result<std::unique_ptr<FileSystem>> Create(UniqueFd source, const FileSystemOptions& options);
+  static Result<std::unique_ptr<FileSystem>> Create(UniqueFd source,
+                                                    const FileSystemOptions& options);
 
   // Runs the handler of the request.
   Action Dispatch(Call& call);
-  // After a transfer: `result` is the bytes moved or a negative errno. Writes the reply's arguments, if any.
+  // After a transfer: `result` is the bytes moved or a negative errno. Writes the reply's
+  // arguments, if any.
   Action FinishTransfer(const Call& call, const Transfer& transfer, int64_t result);
   // Counts a request and how it ended.
   static void CountReply(Counters& counters, const Request& request, const Action& action);

@@ -1,7 +1,7 @@
 // The files and directories that the kernel has open.
 //
-// Floor 2. A handle is made by OPEN, CREATE, TMPFILE or OPENDIR and lives until its RELEASE, which the kernel sends after the last
-// request on it. Find is lock-free and may run on any thread.
+// Floor 2. A handle is made by OPEN, CREATE, TMPFILE or OPENDIR and lives until its RELEASE, which
+// the kernel sends after the last request on it. Find is lock-free and may run on any thread.
 #ifndef SHUNTFS_CORE_HANDLE_TABLE_H_
 #define SHUNTFS_CORE_HANDLE_TABLE_H_
 
@@ -28,7 +28,7 @@ struct DirectoryBuffer {
 struct OpenFile {
   UniqueFd fd;
   const BackingDevice* device = nullptr;
-  bool synchronous = false;  // O_SYNC or O_DSYNC: every write waits for the disk
+  bool synchronous = false;                    // O_SYNC or O_DSYNC: every write waits for the disk
   std::unique_ptr<DirectoryBuffer> directory;  // of directories
 };
 

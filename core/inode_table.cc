@@ -9,7 +9,9 @@ namespace {
 constexpr int kFdShift = 32;
 
 int FdIn(uint64_t packed) { return static_cast<int>(packed >> kFdShift) - 1; }
-uint64_t Pack(int fd, uint64_t users) { return uint64_t(static_cast<uint32_t>(fd + 1)) << kFdShift | users; }
+uint64_t Pack(int fd, uint64_t users) {
+  return uint64_t(static_cast<uint32_t>(fd + 1)) << kFdShift | users;
+}
 
 Result<UniqueFd> OpenPath(int parent_fd, const char* name) {
   const int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -41,17 +43,22 @@ bool Inode::UnchangedSinceLastOpen(const FileStatus& status) {
   constexpr int64_t kCoarseNs = 20'000'000;  // two ticks of the slowest clock (HZ=100)
   timespec now;
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  const int64_t age_ns = (now.tv_sec - status.stx_ctime.tv_sec) * 1'000'000'000 + now.tv_nsec - status.stx_ctime.tv_nsec;
+  const int64_t age_ns = (now.tv_sec - status.stx_ctime.tv_sec) * 1'000'000'000 + now.tv_nsec -
+                         status.stx_ctime.tv_nsec;
   const uint64_t stamp =
       absl::HashOf(status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec, status.stx_mtime.tv_sec,
-                   status.stx_mtime.tv_nsec, status.stx_size) | 1;
-  return content_stamp_.exchange(age_ns > kCoarseNs ? stamp : 0, std::memory_order_relaxed) == stamp;
+                   status.stx_mtime.tv_nsec, status.stx_size) |
+      1;
+  return content_stamp_.exchange(age_ns > kCoarseNs ? stamp : 0, std::memory_order_relaxed) ==
+         stamp;
 }
 
 // ---- PathFd ----
 
 PathFd::PathFd(PathFd&& other) noexcept
-    : lender_(std::exchange(other.lender_, nullptr)), fd_(std::exchange(other.fd_, -1)), owned_(std::move(other.owned_)) {}
+    : lender_(std::exchange(other.lender_, nullptr)),
+      fd_(std::exchange(other.fd_, -1)),
+      owned_(std::move(other.owned_)) {}
 
 PathFd::~PathFd() {
   if (lender_ != nullptr) InodeTable::GiveBack(lender_);
@@ -59,8 +66,8 @@ PathFd::~PathFd() {
 
 // ---- the table ----
 
-InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status, const BackingDevice* root_device,
-                       uint64_t path_fd_limit)
+InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status,
+                       const BackingDevice* root_device, uint64_t path_fd_limit)
     : path_fd_limit_(path_fd_limit) {
   root_ = new Inode();
   root_->key_ = InodeKey::Of(root_status);
@@ -85,11 +92,13 @@ InodeTable::~InodeTable() {
   }
 }
 
-Inode* InodeTable::Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent, std::string_view name) {
+Inode* InodeTable::Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent,
+                          std::string_view name) {
   return FindOrInsert(status, device, parent, name);
 }
 
-Inode* InodeTable::LookupNameless(const FileStatus& status, const BackingDevice* device, UniqueFd path_fd) {
+Inode* InodeTable::LookupNameless(const FileStatus& status, const BackingDevice* device,
+                                  UniqueFd path_fd) {
   Inode* inode = FindOrInsert(status, device, nullptr, {});
   if (inode == nullptr) return nullptr;
   inode->keep_fd_ = true;
@@ -97,8 +106,8 @@ Inode* InodeTable::LookupNameless(const FileStatus& status, const BackingDevice*
   return inode;
 }
 
-Inode* InodeTable::FindOrInsert(const FileStatus& status, const BackingDevice* device, Inode* parent,
-                                std::string_view name) {
+Inode* InodeTable::FindOrInsert(const FileStatus& status, const BackingDevice* device,
+                                Inode* parent, std::string_view name) {
   const InodeKey key = InodeKey::Of(status);
   Inode* old_parent = nullptr;
   Inode* inode = nullptr;
@@ -130,7 +139,8 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const BackingDevice* d
 }
 
 // The shard's mutex is held. `parent` is alive: the caller, or the kernel for the caller, holds it.
-void InodeTable::SetLocation(Shard&, Inode* inode, Inode* parent, std::string_view name, Inode** old_parent) {
+void InodeTable::SetLocation(Shard&, Inode* inode, Inode* parent, std::string_view name,
+                             Inode** old_parent) {
   CHECK(name.size() <= kNameMax);
   if (inode == root_ || (inode->parent_ == parent && inode->name_ == name)) return;
   if (inode->parent_ != parent) {
@@ -214,7 +224,8 @@ Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
   Inode* inode = FindHeld(*status);
   if (inode == nullptr) return nullptr;
   *newly = !inode->keep_fd_.exchange(true, std::memory_order_relaxed);
-  if (FdIn(inode->path_fd_.load(std::memory_order_relaxed)) < 0) PathFd kept = Install(inode, std::move(*fd));
+  if (FdIn(inode->path_fd_.load(std::memory_order_relaxed)) < 0)
+    PathFd kept = Install(inode, std::move(*fd));
   return inode;
 }
 
@@ -223,7 +234,9 @@ Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
 int InodeTable::Borrow(Inode* inode) {
   uint64_t packed = inode->path_fd_.load(std::memory_order_acquire);
   while (FdIn(packed) >= 0) {
-    if (inode->path_fd_.compare_exchange_weak(packed, (packed + 1) | kUsedBit, std::memory_order_acq_rel)) return FdIn(packed);
+    if (inode->path_fd_.compare_exchange_weak(packed, (packed + 1) | kUsedBit,
+                                              std::memory_order_acq_rel))
+      return FdIn(packed);
   }
   return -1;
 }
@@ -279,7 +292,8 @@ Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
     Result<PathFd> parent_fd = OpenAtDepth(parent, depth + 1);
     if (parent_fd.ok()) {
       fd = OpenPath(parent_fd->get(), name);
-      while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = OpenPath(parent_fd->get(), name);
+      while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0)
+        fd = OpenPath(parent_fd->get(), name);
     } else {
       fd = parent_fd.error();
     }
@@ -299,7 +313,8 @@ PathFd InodeTable::Install(Inode* inode, UniqueFd fd) {
   }
   uint64_t none = inode->path_fd_.load(std::memory_order_relaxed);
   while (FdIn(none) < 0) {
-    if (inode->path_fd_.compare_exchange_weak(none, Pack(fd.get(), 1 | kUsedBit), std::memory_order_acq_rel)) {
+    if (inode->path_fd_.compare_exchange_weak(none, Pack(fd.get(), 1 | kUsedBit),
+                                              std::memory_order_acq_rel)) {
       path_fds_.fetch_add(1, std::memory_order_relaxed);
       return PathFd(inode, fd.release());
     }
@@ -325,10 +340,13 @@ int InodeTable::EvictPathFds() {
   return evicted;
 }
 
-// The descriptor of an inode that nobody uses and that can be reached otherwise; -1 when there is none to take.
+// The descriptor of an inode that nobody uses and that can be reached otherwise; -1 when there is
+// none to take.
 int InodeTable::TakeIdleFd(Inode* inode) {
   uint64_t packed = inode->path_fd_.load(std::memory_order_relaxed);
-  if (FdIn(packed) < 0 || (packed & kUsersMask) != 0 || inode->keep_fd_.load(std::memory_order_relaxed)) return -1;
+  if (FdIn(packed) < 0 || (packed & kUsersMask) != 0 ||
+      inode->keep_fd_.load(std::memory_order_relaxed))
+    return -1;
   if ((packed & kUsedBit) != 0) {
     inode->path_fd_.compare_exchange_strong(packed, packed & ~kUsedBit, std::memory_order_relaxed);
     return -1;

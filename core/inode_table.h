@@ -1,13 +1,16 @@
 // The inodes that the kernel holds, and how each is reached in the backing tree.
 //
-// Floor 2. An inode of ours stands for one file of the tree, told apart by mount, device, number and birth time. It is reached by an O_PATH
-// descriptor when one is cached, and otherwise by its location: the directory and name where it was last seen, opened component by component
-// without following symlinks and accepted only if it is still the same file (else ESTALE, upon which the kernel looks the path up again). So a
-// lookup costs one statx, a tree of millions of files needs no descriptor for each, and near the descriptor limit the least
-// recently used ones are given back.
+// Floor 2. An inode of ours stands for one file of the tree, told apart by mount, device, number
+// and birth time. It is reached by an O_PATH descriptor when one is cached, and otherwise by its
+// location: the directory and name where it was last seen, opened component by component without
+// following symlinks and accepted only if it is still the same file (else ESTALE, upon which the
+// kernel looks the path up again). So a lookup costs one statx, a tree of millions of files needs
+// no descriptor for each, and near the descriptor limit the least recently used ones are given
+// back.
 //
-// Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the kernel counts, one per inode whose
-// location is in it, one per FindHeld. Threads: any. Locks: one mutex per shard, held for no system call.
+// Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the
+// kernel counts, one per inode whose location is in it, one per FindHeld. Threads: any. Locks: one
+// mutex per shard, held for no system call.
 #ifndef SHUNTFS_CORE_INODE_TABLE_H_
 #define SHUNTFS_CORE_INODE_TABLE_H_
 
@@ -30,7 +33,8 @@
 
 namespace shuntfs {
 
-// What makes two sightings the same file. Birth time tells a new file from an old one whose number it got.
+// What makes two sightings the same file. Birth time tells a new file from an old one whose number
+// it got.
 struct InodeKey {
   uint64_t mount_id = 0;
   dev_t dev = 0;
@@ -56,8 +60,9 @@ class Inode {
   void NoteSize(uint64_t bytes) { size_hint_.store(bytes, std::memory_order_relaxed); }
   uint64_t size_hint() const { return size_hint_.load(std::memory_order_relaxed); }
 
-  // Whether the content is still what it was when the file was opened last, so that the kernel may keep its pages. A file changed
-  // within the last ticks is never taken for unchanged: file times are too coarse to tell.
+  // Whether the content is still what it was when the file was opened last, so that the kernel may
+  // keep its pages. A file changed within the last ticks is never taken for unchanged: file times
+  // are too coarse to tell.
   bool UnchangedSinceLastOpen(const FileStatus& status);
 
  private:
@@ -71,17 +76,17 @@ class Inode {
   std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
 
-  // The cached descriptor: high half the descriptor plus one (0: none), low half: how many use it, and kUsedBit when
-  // it was used since the evicter came by.
+  // The cached descriptor: high half the descriptor plus one (0: none), low half: how many use it,
+  // and kUsedBit when it was used since the evicter came by.
   std::atomic<uint64_t> path_fd_{0};
-  std::atomic<bool> keep_fd_{false};  // no location leads here any more: the descriptor is the only way
+  std::atomic<bool> keep_fd_{
+      false};  // no location leads here any more: the descriptor is the only way
 
   std::atomic<uint64_t> refs_{0};
-  uint64_t nlookup_ = 0;       // guarded by the shard's mutex; part of refs_
-  Inode* parent_ = nullptr;    // guarded by the shard's mutex; holds a reference
-  std::string name_;           // guarded by the shard's mutex
+  uint64_t nlookup_ = 0;     // guarded by the shard's mutex; part of refs_
+  Inode* parent_ = nullptr;  // guarded by the shard's mutex; holds a reference
+  std::string name_;         // guarded by the shard's mutex
 };
-
 
 // An O_PATH descriptor of an inode: borrowed from its cache, or opened for this use.
 class PathFd {
@@ -107,36 +112,42 @@ class PathFd {
 class InodeTable {
  public:
   // `root` is the O_PATH descriptor of SRC. `path_fd_limit`: how many descriptors may be cached.
-  InodeTable(UniqueFd root, const FileStatus& root_status, const BackingDevice* root_device, uint64_t path_fd_limit);
+  InodeTable(UniqueFd root, const FileStatus& root_status, const BackingDevice* root_device,
+             uint64_t path_fd_limit);
   ~InodeTable();
 
   // The inode with this number. Null: no such number (the kernel names only inodes it holds).
   Inode* Find(NodeId nodeid) const { return slots_.Find(nodeid.value()); }
   Inode* root() const { return root_; }
 
-  // The inode of the file seen as `name` in `parent`, with one more lookup counted. Null when the table is full.
-  Inode* Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent, std::string_view name);
+  // The inode of the file seen as `name` in `parent`, with one more lookup counted. Null when the
+  // table is full.
+  Inode* Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent,
+                std::string_view name);
   // The same for a file without a name (O_TMPFILE); `path_fd` stays with it.
   Inode* LookupNameless(const FileStatus& status, const BackingDevice* device, UniqueFd path_fd);
 
   // The kernel drops `nlookup` lookups. False: no such inode, or more than were counted.
   bool Forget(NodeId nodeid, uint64_t nlookup);
 
-  // A way to the inode. ESTALE: it is not where it was last seen. EMFILE, ENFILE only when evicting did not help.
+  // A way to the inode. ESTALE: it is not where it was last seen. EMFILE, ENFILE only when evicting
+  // did not help.
   Result<PathFd> Open(Inode* inode);
 
   // The inode's status now, without opening it when its location will do. Errors as Open.
   Result<FileStatus> Status(Inode* inode);
 
-  // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that the inode's descriptor is
-  // cached and stays, so that whoever still holds the file can go on using it. The inode with a reference (Release), or null.
-  // `newly`: it was free to be closed before.
+  // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that
+  // the inode's descriptor is cached and stays, so that whoever still holds the file can go on
+  // using it. The inode with a reference (Release), or null. `newly`: it was free to be closed
+  // before.
   Inode* KeepReachable(int parent_fd, const char* name, bool* newly);
   // The entry did not go after all, and KeepReachable had newly kept the descriptor.
   static void StopKeeping(Inode* inode) { inode->keep_fd_.store(false, std::memory_order_relaxed); }
   // The inode is now `name` in `parent`.
   void MovedTo(Inode* inode, Inode* parent, std::string_view name);
-  // The inode behind `status`, if the kernel holds it; with a reference to be given back with Release.
+  // The inode behind `status`, if the kernel holds it; with a reference to be given back with
+  // Release.
   Inode* FindHeld(const FileStatus& status);
   void Release(Inode* inode) { Drop(inode, 1, /*lookups=*/false); }
 
@@ -159,16 +170,20 @@ class InodeTable {
   };
 
   Shard& ShardOf(const InodeKey& key) { return shards_[absl::HashOf(key) % kShards]; }
-  Inode* FindOrInsert(const FileStatus& status, const BackingDevice* device, Inode* parent, std::string_view name);
-  void SetLocation(Shard& shard, Inode* inode, Inode* parent, std::string_view name, Inode** old_parent);
-  // Drops `count` references (and lookups); frees the inode, and then its parents, when none are left.
+  Inode* FindOrInsert(const FileStatus& status, const BackingDevice* device, Inode* parent,
+                      std::string_view name);
+  void SetLocation(Shard& shard, Inode* inode, Inode* parent, std::string_view name,
+                   Inode** old_parent);
+  // Drops `count` references (and lookups); frees the inode, and then its parents, when none are
+  // left.
   void Drop(Inode* inode, uint64_t count, bool lookups);
 
   static int Borrow(Inode* inode);
   static void GiveBack(Inode* inode);
   static int TakeIdleFd(Inode* inode);
   Result<PathFd> Reopen(Inode* inode, int depth);
-  // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a reference; null: no location.
+  // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a
+  // reference; null: no location.
   Inode* LocationOf(Inode* inode, char* name);
   Result<PathFd> OpenAtDepth(Inode* inode, int depth);
   // Caches `fd` for the inode; the borrowed descriptor either way.

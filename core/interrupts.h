@@ -1,7 +1,7 @@
 // Requests that look out for an INTERRUPT while they run.
 //
-// Floor 2. Only long copies do: what is short, or cannot be left half done, runs to its end, as it would natively. Thread-safe;
-// the mutex is held for no system call.
+// Floor 2. Only long copies do: what is short, or cannot be left half done, runs to its end, as it
+// would natively. Thread-safe; the mutex is held for no system call.
 #ifndef SHUNTFS_CORE_INTERRUPTS_H_
 #define SHUNTFS_CORE_INTERRUPTS_H_
 

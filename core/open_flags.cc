@@ -9,7 +9,8 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
   int flags = static_cast<int>(requested & kKept) | O_CLOEXEC | O_NONBLOCK;
   // O_NOATIME is for the owner and for CAP_FOWNER.
   if (options.noatime && options.privileged) flags |= O_NOATIME;
-  // With the writeback cache the kernel reads the rest of a page that a write-only file changes in part.
+  // With the writeback cache the kernel reads the rest of a page that a write-only file changes in
+  // part.
   if (options.writeback && (flags & O_ACCMODE) == O_WRONLY) flags = (flags & ~O_ACCMODE) | O_RDWR;
   return flags;
 }
@@ -20,12 +21,14 @@ uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options) {
   return flags;
 }
 
-Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags, mode_t mode) {
+Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,
+                              mode_t mode) {
   while (true) {
     const int fd = openat(directory_fd, name, flags, mode);
     if (fd >= 0) {
       // io_uring takes O_NONBLOCK on a regular file for "never wait for the disk".
-      if ((flags & O_NONBLOCK) != 0) fcntl(fd, F_SETFL, flags & ~(O_NONBLOCK | O_CREAT | O_EXCL | O_TRUNC));
+      if ((flags & O_NONBLOCK) != 0)
+        fcntl(fd, F_SETFL, flags & ~(O_NONBLOCK | O_CREAT | O_EXCL | O_TRUNC));
       return UniqueFd(fd);
     }
     const Errno error = Errno::Last();

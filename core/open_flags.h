@@ -11,9 +11,10 @@
 
 namespace shuntfs {
 
-// Kept: the access mode, O_TRUNC, O_SYNC, O_DSYNC, O_NOATIME. Left out: O_APPEND (each WRITE says whether it appends, since fcntl can
-// change that), O_DIRECT (the backing page cache serves any alignment), and what the kernel has resolved already. O_NONBLOCK keeps a lease
-// of another process from stopping the thread; callers clear it once the file is open.
+// Kept: the access mode, O_TRUNC, O_SYNC, O_DSYNC, O_NOATIME. Left out: O_APPEND (each WRITE says
+// whether it appends, since fcntl can change that), O_DIRECT (the backing page cache serves any
+// alignment), and what the kernel has resolved already. O_NONBLOCK keeps a lease of another process
+// from stopping the thread; callers clear it once the file is open.
 int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
 
 inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
@@ -22,7 +23,8 @@ inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options);
 
 // openat(2) that gives cached descriptors back and tries again when there are too many.
-Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags, mode_t mode);
+Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,
+                              mode_t mode);
 
 }  // namespace shuntfs
 

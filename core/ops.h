@@ -1,7 +1,7 @@
 // The handlers, one per operation, grouped in files by family: ops_<family>.cc.
 //
-// Floor 2. Each takes a decoded request and returns what is to be done. It drops every reference to an inode before it
-// returns, because a FORGET can follow the reply at once.
+// Floor 2. Each takes a decoded request and returns what is to be done. It drops every reference to
+// an inode before it returns, because a FORGET can follow the reply at once.
 #ifndef SHUNTFS_CORE_OPS_H_
 #define SHUNTFS_CORE_OPS_H_
 

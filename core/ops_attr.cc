@@ -49,7 +49,8 @@ Outcome SetSize(FileSystem& fs, const Call& call, const abi::SetattrIn& in, int 
 Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
   const auto choose = [&in](uint32_t set, uint32_t now, uint64_t seconds, uint32_t nanoseconds) {
     if ((in.valid & now) != 0) return timespec{0, UTIME_NOW};
-    if ((in.valid & set) != 0) return timespec{static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
+    if ((in.valid & set) != 0)
+      return timespec{static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
     return timespec{0, UTIME_OMIT};
   };
   const timespec times[2] = {
@@ -59,7 +60,8 @@ Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
   return FromSyscall(utimensat(path_fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
-// Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked for comes after it.
+// Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked
+// for comes after it.
 Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
   if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0) {
     // chown(2) takes setuid away from anybody, and decides about setgid by the caller's rights.
@@ -72,7 +74,10 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   }
   if ((in.valid & abi::kSetattrMode) != 0) {
     call.identity.SetStripsSuid(false);
-    if (const Outcome done = FromSyscall(fchmodat(ProcFdDirectory(), FdName(path_fd).c_str(), in.mode & 07777, 0)); !done.ok()) return done;
+    if (const Outcome done =
+            FromSyscall(fchmodat(ProcFdDirectory(), FdName(path_fd).c_str(), in.mode & 07777, 0));
+        !done.ok())
+      return done;
   }
   constexpr uint32_t kTimes =
       abi::kSetattrAtime | abi::kSetattrMtime | abi::kSetattrAtimeNow | abi::kSetattrMtimeNow;
@@ -86,7 +91,8 @@ Action OpGetattr(FileSystem& fs, Call& call) {
   Inode* inode = fs.inodes().Find(call.request.nodeid());
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::GetattrIn>();
-  const Result<FileStatus> status = StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
+  const Result<FileStatus> status =
+      StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
   if (!status.ok()) return Action::Error(status.error());
   return ReplyAttr(fs, call, inode, *status);
 }
@@ -95,7 +101,8 @@ Action OpStatx(FileSystem& fs, Call& call) {
   Inode* inode = fs.inodes().Find(call.request.nodeid());
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::StatxIn>();
-  const Result<FileStatus> status = StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
+  const Result<FileStatus> status =
+      StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
   if (!status.ok()) return Action::Error(status.error());
   abi::StatxOut out{};
   out.attr_valid = fs.options().attr_timeout.seconds;
@@ -136,7 +143,8 @@ Action OpAccess(FileSystem& fs, Call& call) {
   const CallerScope scope(call.identity, caller, CallerScope::Checks::kByBacking);
   if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
   const int mask = static_cast<int>(call.request.As<abi::AccessIn>().mask & (R_OK | W_OK | X_OK));
-  const Outcome done = FromSyscall(faccessat(ProcFdDirectory(), FdName(path->get()).c_str(), mask, AT_EACCESS));
+  const Outcome done =
+      FromSyscall(faccessat(ProcFdDirectory(), FdName(path->get()).c_str(), mask, AT_EACCESS));
   return done.ok() ? Action::Reply() : Action::Error(done.error());
 }
 

@@ -16,11 +16,15 @@ Caller CallerOf(const Request& request) {
   return {request.header.uid, request.header.gid, request.supplementary_group()};
 }
 
-dev_t DecodeDevice(uint32_t word) { return makedev((word & 0xfff00) >> 8, (word & 0xff) | ((word >> 12) & 0xfff00)); }
+dev_t DecodeDevice(uint32_t word) {
+  return makedev((word & 0xfff00) >> 8, (word & 0xff) | ((word >> 12) & 0xfff00));
+}
 
-// Makes a name with `make(parent_fd, name)`, a system call that returns 0 or -1, and replies with the entry.
+// Makes a name with `make(parent_fd, name)`, a system call that returns 0 or -1, and replies with
+// the entry.
 template <typename Make>
-Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t umask_bits, Make make) {
+Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t umask_bits,
+                 Make make) {
   Inode* parent = fs.inodes().Find(call.request.nodeid());
   if (parent == nullptr) return Action::Error(Errno(ESTALE));
   Result<abi::EntryOut> entry = Errno(0);
@@ -39,8 +43,10 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
   return entry.ok() ? ReplyWith(call, *entry) : Action::Error(entry.error());
 }
 
-// Replies with an entry and the open file that belongs to it; takes the lookup back when there is no room for the file.
-Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry, std::unique_ptr<OpenFile> file) {
+// Replies with an entry and the open file that belongs to it; takes the lookup back when there is
+// no room for the file.
+Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry,
+                      std::unique_ptr<OpenFile> file) {
   abi::OpenOut open{};
   open.open_flags = OpenFlagsFor(*file, fs.options());
   open.fh = fs.handles().Insert(std::move(file)).value();
@@ -69,10 +75,12 @@ Action OpCreate(FileSystem& fs, Call& call) {
       const CallerScope scope(call.identity, CallerOf(call.request));
       if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
       call.identity.SetUmask(in.umask);
-      // Always exclusive: the kernel found no such file and has checked nobody's permission on one. If there is one by
-      // now, ESTALE makes it look again and go through OPEN with all checks.
-      const int flags = (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_CREAT | O_EXCL | O_NOFOLLOW;
-      Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, in.mode & 07777);
+      // Always exclusive: the kernel found no such file and has checked nobody's permission on one.
+      // If there is one by now, ESTALE makes it look again and go through OPEN with all checks.
+      const int flags =
+          (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_CREAT | O_EXCL | O_NOFOLLOW;
+      Result<UniqueFd> fd =
+          OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, in.mode & 07777);
       if (!fd.ok()) {
         const bool raced = fd.error() == Errno(EEXIST) && (in.flags & O_EXCL) == 0;
         return Action::Error(raced ? Errno(ESTALE) : fd.error());
@@ -102,15 +110,16 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
     const CallerScope scope(call.identity, CallerOf(call.request));
     if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
     call.identity.SetUmask(in.umask);
-    const int flags =
-        (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
+    const int flags = (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_TMPFILE |
+                      static_cast<int>(in.flags & O_EXCL);
     Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), ".", flags, in.mode & 07777);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
   }
   const Result<FileStatus> status = StatusOf(file->fd.get());
   if (!status.ok()) return Action::Error(status.error());
-  Result<UniqueFd> path = OpenEvicting(fs.inodes(), ProcFdDirectory(), FdName(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
+  Result<UniqueFd> path = OpenEvicting(fs.inodes(), ProcFdDirectory(),
+                                       FdName(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
   if (!path.ok()) return Action::Error(path.error());
   const Inode* inode = fs.inodes().LookupNameless(*status, &parent->device(), std::move(*path));
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
@@ -132,8 +141,9 @@ Action OpMkdir(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::MkdirIn>();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  return MakeEntry(fs, call, *name, in.umask,
-                   [&in](int parent_fd, const char* entry) { return mkdirat(parent_fd, entry, in.mode & 07777); });
+  return MakeEntry(fs, call, *name, in.umask, [&in](int parent_fd, const char* entry) {
+    return mkdirat(parent_fd, entry, in.mode & 07777);
+  });
 }
 
 Action OpSymlink(FileSystem& fs, Call& call) {
@@ -160,9 +170,10 @@ Action OpLink(FileSystem& fs, Call& call) {
     if (!directory.ok()) return Action::Error(directory.error());
     const Result<PathFd> old = fs.inodes().Open(inode);
     if (!old.ok()) return Action::Error(old.error());
-    // Through /proc: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH, and O_TMPFILE files are linked this way too.
-    const Outcome done = FromSyscall(
-        linkat(ProcFdDirectory(), FdName(old->get()).c_str(), directory->get(), name->data(), AT_SYMLINK_FOLLOW));
+    // Through /proc: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH, and O_TMPFILE files are linked
+    // this way too.
+    const Outcome done = FromSyscall(linkat(ProcFdDirectory(), FdName(old->get()).c_str(),
+                                            directory->get(), name->data(), AT_SYMLINK_FOLLOW));
     if (!done.ok()) return Action::Error(done.error());
     entry = LookupEntry(fs, call, parent, directory->get(), name->data());
   }

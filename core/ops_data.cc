@@ -1,4 +1,5 @@
-// What moves or shapes file data: READ, WRITE, FSYNC (and FSYNCDIR), FALLOCATE, LSEEK, COPY_FILE_RANGE and its 64-bit form.
+// What moves or shapes file data: READ, WRITE, FSYNC (and FSYNCDIR), FALLOCATE, LSEEK,
+// COPY_FILE_RANGE and its 64-bit form.
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,12 +14,14 @@
 namespace shuntfs {
 namespace {
 
-// Copies until done, end of file, an error, or an interrupt; what was copied counts, as copy_file_range(2) has it.
+// Copies until done, end of file, an error, or an interrupt; what was copied counts, as
+// copy_file_range(2) has it.
 Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRangeIn& in) {
   const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
   const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
   if (source == nullptr || target == nullptr) return Errno(EBADF);
-  call.identity.SetStripsSuid(call.request.header.uid != 0);  // the kernel sends no flag with this operation
+  call.identity.SetStripsSuid(call.request.header.uid !=
+                              0);  // the kernel sends no flag with this operation
   const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
   auto from = static_cast<off_t>(in.off_in);
   auto to = static_cast<off_t>(in.off_out);
@@ -26,8 +29,8 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   while (copied < in.len) {
     if (watch.interrupted()) return copied > 0 ? Result<uint64_t>(copied) : Errno(EINTR);
     const size_t chunk = std::min(in.len - copied, kCopyChunkBytes);
-    const ssize_t n =
-        copy_file_range(source->fd.get(), &from, target->fd.get(), &to, chunk, static_cast<unsigned>(in.flags));
+    const ssize_t n = copy_file_range(source->fd.get(), &from, target->fd.get(), &to, chunk,
+                                      static_cast<unsigned>(in.flags));
     if (n < 0) return copied > 0 ? Result<uint64_t>(copied) : Errno::Last();
     if (n == 0) break;
     copied += static_cast<uint64_t>(n);
@@ -59,15 +62,18 @@ Action OpWrite(FileSystem& fs, Call& call) {
   if (in.size > call.request.payload.size()) return Action::Error(Errno(EINVAL));
   Transfer transfer;
   transfer.kind = Transfer::Kind::kWrite;
-  // A write that waits for the disk goes to the ring whatever the file system: a kernel worker waits for it.
+  // A write that waits for the disk goes to the ring whatever the file system: a kernel worker
+  // waits for it.
   transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
   transfer.may_block = file->device->may_block || file->synchronous;
   transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0;
   transfer.fd = file->fd.get();
   transfer.offset = in.offset;
   transfer.bytes = in.size;
-  // Pages written back have their place already; a write of the caller's goes to the end as it is then.
-  if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0) transfer.rw_flags = RWF_APPEND;
+  // Pages written back have their place already; a write of the caller's goes to the end as it is
+  // then.
+  if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0)
+    transfer.rw_flags = RWF_APPEND;
   return Action::Move(transfer);
 }
 
@@ -76,7 +82,8 @@ Action OpFsync(FileSystem& fs, Call& call) {
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
   Transfer transfer;
-  transfer.kind = (in.fsync_flags & abi::kFsyncFdatasync) != 0 ? Transfer::Kind::kFdatasync : Transfer::Kind::kFsync;
+  transfer.kind = (in.fsync_flags & abi::kFsyncFdatasync) != 0 ? Transfer::Kind::kFdatasync
+                                                               : Transfer::Kind::kFsync;
   transfer.policy = IoPolicy::kFixed;
   transfer.may_block = true;
   transfer.fd = file->fd.get();
@@ -88,9 +95,11 @@ Action OpFallocate(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::FallocateIn>();
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
-  call.identity.SetStripsSuid(call.request.header.uid != 0);  // the kernel sends no flag with this operation
-  const Outcome done = FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
-                                             static_cast<off_t>(in.length)));
+  call.identity.SetStripsSuid(call.request.header.uid !=
+                              0);  // the kernel sends no flag with this operation
+  const Outcome done =
+      FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode),
+                            static_cast<off_t>(in.offset), static_cast<off_t>(in.length)));
   return done.ok() ? Action::Reply() : Action::Error(done.error());
 }
 
@@ -99,7 +108,8 @@ Action OpLseek(FileSystem& fs, Call& call) {
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
   // The position of the backing descriptor is nobody's: all I/O names its offset.
-  const off_t found = lseek(file->fd.get(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
+  const off_t found =
+      lseek(file->fd.get(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
   if (found < 0) return Action::Error(Errno::Last());
   return ReplyWith(call, abi::LseekOut{static_cast<uint64_t>(found)});
 }

@@ -1,6 +1,7 @@
 // OPENDIR, READDIR, READDIRPLUS.
 //
-// Offsets are the backing file system's own cookies, handed through, so they are as stable as it makes them while the directory changes.
+// Offsets are the backing file system's own cookies, handed through, so they are as stable as it
+// makes them while the directory changes.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -37,10 +38,12 @@ BackingEntry EntryAt(const DirectoryBuffer& buffer) {
   return entry;
 }
 
-// Uses a directory's buffer for one request. The kernel sends one READDIR at a time for an open directory.
+// Uses a directory's buffer for one request. The kernel sends one READDIR at a time for an open
+// directory.
 class BufferUse {
  public:
-  explicit BufferUse(DirectoryBuffer& buffer) : buffer_(buffer), owns_(!buffer.in_use.test_and_set()) {}
+  explicit BufferUse(DirectoryBuffer& buffer)
+      : buffer_(buffer), owns_(!buffer.in_use.test_and_set()) {}
   ~BufferUse() {
     if (owns_) buffer_.in_use.clear();
   }
@@ -102,7 +105,9 @@ class EntryWriter {
   size_t used_ = 0;
 };
 
-bool IsDots(const char* name) { return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')); }
+bool IsDots(const char* name) {
+  return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
 
 Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   const auto in = call.request.As<abi::ReadIn>();
@@ -119,17 +124,20 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   uint64_t offset = in.offset;
   while (true) {
     const Result<bool> more = Fill(buffer, file->fd.get(), offset);
-    if (!more.ok()) return writer.bytes() > 0 ? Action::Reply(writer.bytes()) : Action::Error(more.error());
+    if (!more.ok())
+      return writer.bytes() > 0 ? Action::Reply(writer.bytes()) : Action::Error(more.error());
     if (!*more) break;
     const BackingEntry entry = EntryAt(buffer);
     if (!writer.Fits(std::strlen(entry.name))) break;
     abi::EntryOut entry_out{};
     if (plus && !IsDots(entry.name)) {
-      // An entry that cannot be looked up now (gone, or on a file system that may block) is listed all the same.
+      // An entry that cannot be looked up now (gone, or on a file system that may block) is listed
+      // all the same.
       const Result<abi::EntryOut> found = LookupEntry(fs, call, inode, file->fd.get(), entry.name);
       if (found.ok()) entry_out = *found;
     }
-    const uint64_t ino = entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);
+    const uint64_t ino =
+        entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);
     writer.Add(entry, ino, entry_out);
     buffer.next += entry.record_bytes;
     buffer.next_offset = offset = entry.offset;
@@ -147,8 +155,8 @@ Action OpOpendir(FileSystem& fs, Call& call) {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
     const int noatime = fs.options().noatime && fs.options().privileged ? O_NOATIME : 0;
-    Result<UniqueFd> fd =
-        OpenEvicting(fs.inodes(), path->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | noatime, 0);
+    Result<UniqueFd> fd = OpenEvicting(fs.inodes(), path->get(), ".",
+                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC | noatime, 0);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
   }

@@ -27,7 +27,8 @@ Action OpLookup(FileSystem& fs, Call& call) {
 }
 
 Action OpForget(FileSystem& fs, Call& call) {
-  if (!fs.inodes().Forget(call.request.nodeid(), call.request.As<abi::ForgetIn>().nlookup)) call.counters.odd_forgets.Add();
+  if (!fs.inodes().Forget(call.request.nodeid(), call.request.As<abi::ForgetIn>().nlookup))
+    call.counters.odd_forgets.Add();
   return Action::NoReply();
 }
 

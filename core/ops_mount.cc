@@ -12,7 +12,8 @@
 namespace shuntfs {
 namespace {
 
-// The file attribute controls that chattr, lsattr and their like use: fixed size, no pointers inside.
+// The file attribute controls that chattr, lsattr and their like use: fixed size, no pointers
+// inside.
 bool IsAttributeControl(uint32_t command) {
   switch (command) {
     case FS_IOC_GETFLAGS:
@@ -71,12 +72,14 @@ Action OpSyncfs(FileSystem& fs, Call& call) {
 
 Action OpIoctl(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::IoctlIn>();
-  if ((in.flags & abi::kIoctlUnrestricted) != 0 || !IsAttributeControl(in.cmd)) return Action::Error(Errno(ENOTTY));
+  if ((in.flags & abi::kIoctlUnrestricted) != 0 || !IsAttributeControl(in.cmd))
+    return Action::Error(Errno(ENOTTY));
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
   // The largest argument of them is struct fsxattr; a long for the flags that are declared so.
   alignas(8) std::byte argument[64] = {};
-  if (in.in_size > sizeof(argument) || in.out_size > sizeof(argument) || in.in_size > call.request.payload.size()) {
+  if (in.in_size > sizeof(argument) || in.out_size > sizeof(argument) ||
+      in.in_size > call.request.payload.size()) {
     return Action::Error(Errno(EINVAL));
   }
   std::memcpy(argument, call.request.payload.data(), in.in_size);

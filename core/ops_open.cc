@@ -17,12 +17,15 @@ Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags, bool appends
   const FdName name(path->get());
   Result<UniqueFd> fd = OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), flags, 0);
   if (!fd.ok() && fd.error() == Errno(EPERM) && appends) {
-    // A file with the append-only attribute is opened no other way; then every write goes to its end anyhow.
+    // A file with the append-only attribute is opened no other way; then every write goes to its
+    // end anyhow.
     return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), flags | O_APPEND, 0);
   }
-  if (!fd.ok() && fd.error() == Errno(EACCES) && fs.options().writeback && (flags & O_ACCMODE) == O_RDWR) {
+  if (!fd.ok() && fd.error() == Errno(EACCES) && fs.options().writeback &&
+      (flags & O_ACCMODE) == O_RDWR) {
     // Write-only was asked for and is all that the daemon's user may.
-    return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(), (flags & ~O_ACCMODE) | O_WRONLY, 0);
+    return OpenEvicting(fs.inodes(), ProcFdDirectory(), name.c_str(),
+                        (flags & ~O_ACCMODE) | O_WRONLY, 0);
   }
   return fd;
 }
@@ -34,7 +37,8 @@ Action OpOpen(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::OpenIn>();
   const bool truncates = (in.flags & O_TRUNC) != 0;
-  if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block) return Action::Offload();
+  if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block)
+    return Action::Offload();
   if (truncates) call.identity.SetStripsSuid((in.open_flags & abi::kOpenKillSuidgid) != 0);
   int flags = BackingOpenFlags(in.flags, fs.options());
   if (call.may_block) flags &= ~O_NONBLOCK;
@@ -63,8 +67,9 @@ Action OpRelease(FileSystem& fs, Call& call) {
   return Action::Reply();
 }
 
-// Closing a duplicate makes a network file system write back and report, and leaves the file open. Local file systems do nothing
-// on close: their files are opened with FOPEN_NOFLUSH, and this is not even asked.
+// Closing a duplicate makes a network file system write back and report, and leaves the file open.
+// Local file systems do nothing on close: their files are opened with FOPEN_NOFLUSH, and this is
+// not even asked.
 Action OpFlush(FileSystem& fs, Call& call) {
   const OpenFile* file = fs.handles().Find(FileHandle(call.request.As<abi::FlushIn>().fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));

@@ -1,4 +1,5 @@
-// What takes a name away or moves it: UNLINK, RMDIR, RENAME, RENAME2. The kernel has checked the caller's rights, sticky bits included.
+// What takes a name away or moves it: UNLINK, RMDIR, RENAME, RENAME2. The kernel has checked the
+// caller's rights, sticky bits included.
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 namespace shuntfs {
 namespace {
 
-// Holds the inode behind an entry that is about to go; when the entry stays after all, the inode need not keep its descriptor.
+// Holds the inode behind an entry that is about to go; when the entry stays after all, the inode
+// need not keep its descriptor.
 class Departing {
  public:
   Departing(InodeTable& inodes, int parent_fd, const char* name)
@@ -87,7 +89,9 @@ Action OpUnlink(FileSystem& fs, Call& call) { return Remove(fs, call, 0); }
 
 Action OpRmdir(FileSystem& fs, Call& call) { return Remove(fs, call, AT_REMOVEDIR); }
 
-Action OpRename(FileSystem& fs, Call& call) { return Rename(fs, call, call.request.As<abi::RenameIn>().newdir, 0); }
+Action OpRename(FileSystem& fs, Call& call) {
+  return Rename(fs, call, call.request.As<abi::RenameIn>().newdir, 0);
+}
 
 Action OpRename2(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::Rename2In>();

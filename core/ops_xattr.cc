@@ -1,4 +1,5 @@
-// SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR: user, trusted, security and POSIX ACLs alike. The kernel has checked the caller's rights.
+// SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR: user, trusted, security and POSIX ACLs alike. The
+// kernel has checked the caller's rights.
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::string_view kTrusted = "trusted.";
 
-// Answers with the size only, when the kernel asked for it, or with the value that lies in the reply area already.
+// Answers with the size only, when the kernel asked for it, or with the value that lies in the
+// reply area already.
 Action ReplyValue(Call& call, uint32_t asked, ssize_t found) {
   if (found < 0) return Action::Error(Errno::Last());
   if (asked != 0) return Action::Reply(static_cast<size_t>(found));
@@ -51,14 +53,15 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
   const FdPath file(path->get());
-  const Outcome done =
-      FromSyscall(setxattr(file.c_str(), name->data(), reader.rest().data(), in.size, static_cast<int>(in.flags)));
+  const Outcome done = FromSyscall(setxattr(file.c_str(), name->data(), reader.rest().data(),
+                                            in.size, static_cast<int>(in.flags)));
   if (!done.ok()) return Action::Error(done.error());
   if ((in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0) {
     const Result<FileStatus> status = StatusOf(path->get());
     if (status.ok() && (status->stx_mode & S_ISGID) != 0) {
-      const Outcome cleared = FromSyscall(fchmodat(
-          ProcFdDirectory(), FdName(path->get()).c_str(), status->stx_mode & 07777 & ~unsigned{S_ISGID}, 0));
+      const Outcome cleared =
+          FromSyscall(fchmodat(ProcFdDirectory(), FdName(path->get()).c_str(),
+                               status->stx_mode & 07777 & ~unsigned{S_ISGID}, 0));
       if (!cleared.ok()) return Action::Error(cleared.error());
     }
   }
@@ -74,8 +77,10 @@ Action OpGetxattr(FileSystem& fs, Call& call) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
   const size_t room = std::min<size_t>(in.size, call.reply.size());
-  // The name lies where the value will: the kernel of the backing call reads all of it before it writes.
-  return ReplyValue(call, in.size, getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room));
+  // The name lies where the value will: the kernel of the backing call reads all of it before it
+  // writes.
+  return ReplyValue(call, in.size,
+                    getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room));
 }
 
 Action OpListxattr(FileSystem& fs, Call& call) {
@@ -89,7 +94,8 @@ Action OpListxattr(FileSystem& fs, Call& call) {
   auto* names = reinterpret_cast<char*>(area.data());
   ssize_t found = listxattr(FdPath(path->get()).c_str(), names, area.size());
   if (found < 0) return Action::Error(Errno::Last());
-  if (call.request.header.uid != 0) found = static_cast<ssize_t>(WithoutTrusted(names, static_cast<size_t>(found)));
+  if (call.request.header.uid != 0)
+    found = static_cast<ssize_t>(WithoutTrusted(names, static_cast<size_t>(found)));
   if (in.size != 0 && static_cast<size_t>(found) > in.size) return Action::Error(Errno(ERANGE));
   return ReplyValue(call, in.size, found);
 }

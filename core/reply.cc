@@ -6,7 +6,9 @@ namespace shuntfs {
 namespace {
 
 // The kernel's encoding of a device number in one word (new_encode_dev).
-uint32_t EncodeDevice(uint32_t major, uint32_t minor) { return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12); }
+uint32_t EncodeDevice(uint32_t major, uint32_t minor) {
+  return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
+}
 
 abi::SxTime TimeOf(const statx_timestamp& time) { return {time.tv_sec, time.tv_nsec, 0}; }
 
@@ -54,7 +56,8 @@ abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device) {
   return out;
 }
 
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, const FileStatus& status) {
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode,
+                      const FileStatus& status) {
   abi::EntryOut entry{};
   entry.nodeid = inode.nodeid().value();
   entry.entry_valid = options.entry_timeout.seconds;
@@ -65,11 +68,14 @@ abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, cons
   return entry;
 }
 
-Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd, const char* name) {
+Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd,
+                                  const char* name) {
   // A directory of another FUSE mount can list longer names than any path may have.
   if (std::strlen(name) > kNameMax) return Errno(ENAMETOOLONG);
-  // Without AT_STATX_DONT_SYNC the root of a dead network mount below SRC would hold this thread up.
-  const Result<FileStatus> status = StatusAt(parent_fd, name, call.may_block ? 0 : AT_STATX_DONT_SYNC);
+  // Without AT_STATX_DONT_SYNC the root of a dead network mount below SRC would hold this thread
+  // up.
+  const Result<FileStatus> status =
+      StatusAt(parent_fd, name, call.may_block ? 0 : AT_STATX_DONT_SYNC);
   if (!status.ok()) return status.error();
   const BackingDevice* device = fs.devices().FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
   if (device->may_block && !call.may_block) return Errno(EAGAIN);

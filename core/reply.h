@@ -16,7 +16,8 @@ namespace shuntfs {
 abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device);
 abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device);
 
-// Writes a reply argument at `offset` of the reply area. EIO: the area is too small (the kernel always gives room).
+// Writes a reply argument at `offset` of the reply area. EIO: the area is too small (the kernel
+// always gives room).
 template <typename T>
 Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
   if (call.reply.size() < offset + sizeof(T)) return Action::Error(Errno(EIO));
@@ -25,11 +26,13 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
 }
 
 // The entry for an inode whose lookup was counted.
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode, const FileStatus& status);
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode,
+                      const FileStatus& status);
 
-// Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The device of the file is
-// found as well; EAGAIN: it may block and the call may not.
-Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd, const char* name);
+// Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The
+// device of the file is found as well; EAGAIN: it may block and the call may not.
+Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd,
+                                  const char* name);
 
 }  // namespace shuntfs
 

@@ -1,8 +1,9 @@
 // Numbers for objects: finds an object by the id that the kernel holds, without a lock.
 //
-// Floor 2. An id is (generation << 32 | slot), so an id that was given back is never mistaken for its successor.
-// Find may run on any thread at any time; Insert and Remove lock. The table owns its slots, not the objects: whoever
-// removes an id deletes the object, when nothing can look for it any more.
+// Floor 2. An id is (generation << 32 | slot), so an id that was given back is never mistaken for
+// its successor. Find may run on any thread at any time; Insert and Remove lock. The table owns its
+// slots, not the objects: whoever removes an id deletes the object, when nothing can look for it
+// any more.
 #ifndef SHUNTFS_CORE_SLOT_TABLE_H_
 #define SHUNTFS_CORE_SLOT_TABLE_H_
 
@@ -31,14 +32,15 @@ class SlotTable {
   T* Find(uint64_t id) const {
     const auto index = static_cast<uint32_t>(id);
     const Slot* slot = SlotAt(index);
-    if (slot == nullptr || slot->generation.load(std::memory_order_acquire) != id >> 32) return nullptr;
+    if (slot == nullptr || slot->generation.load(std::memory_order_acquire) != id >> 32)
+      return nullptr;
     T* object = slot->object.load(std::memory_order_acquire);
     // The slot may have passed to a successor between the two loads.
     return slot->generation.load(std::memory_order_acquire) == id >> 32 ? object : nullptr;
   }
 
-  // Calls `visit` with the object in slot `index`, if there is one, and keeps it from being removed meanwhile: for
-  // walks over the whole table. `visit` must not call the table.
+  // Calls `visit` with the object in slot `index`, if there is one, and keeps it from being removed
+  // meanwhile: for walks over the whole table. `visit` must not call the table.
   template <typename Visit>
   void VisitSlot(uint32_t index, Visit visit) const {
     const std::lock_guard lock(mutex_);
@@ -70,7 +72,8 @@ class SlotTable {
     const auto index = static_cast<uint32_t>(id);
     const std::lock_guard lock(mutex_);
     Slot* slot = SlotAt(index);
-    CHECK(slot != nullptr && slot->generation.load(std::memory_order_relaxed) == id >> 32) << "id given back twice";
+    CHECK(slot != nullptr && slot->generation.load(std::memory_order_relaxed) == id >> 32)
+        << "id given back twice";
     slot->object.store(nullptr, std::memory_order_release);
     slot->generation.fetch_add(1, std::memory_order_release);
     free_.push_back(index);
@@ -100,7 +103,8 @@ class SlotTable {
   }
 
   void EnsureChunk(uint32_t number) {
-    if (chunks_[number].load() == nullptr) chunks_[number].store(new Chunk(), std::memory_order_release);
+    if (chunks_[number].load() == nullptr)
+      chunks_[number].store(new Chunk(), std::memory_order_release);
   }
 
   mutable std::mutex mutex_;

@@ -37,7 +37,8 @@ ModeProbe ProbePerEntry() {
   const UniqueFd any(open("/dev/null", O_RDWR | O_CLOEXEC));
   const Outcome opened = ring.Open({1, any.get()});
   if (!opened.ok()) {
-    probe.reason = std::string("io_uring is not allowed here: ") + std::strerror(opened.error().value());
+    probe.reason =
+        std::string("io_uring is not allowed here: ") + std::strerror(opened.error().value());
     probe.remedy = "sysctl kernel.io_uring_disabled=0";
     return probe;
   }
@@ -49,7 +50,8 @@ ModeProbe ProbePerEntry() {
 ModeProbe ProbeDevice() {
   const UniqueFd device(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (device.valid()) return {"device", true, "/dev/fuse can be opened", ""};
-  return {"device", false, std::string("/dev/fuse cannot be opened: ") + std::strerror(errno), "modprobe fuse, and give access to /dev/fuse"};
+  return {"device", false, std::string("/dev/fuse cannot be opened: ") + std::strerror(errno),
+          "modprobe fuse, and give access to /dev/fuse"};
 }
 
 }  // namespace

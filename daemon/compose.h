@@ -13,10 +13,12 @@ struct ModeProbe {
   std::string mode;
   bool available = false;
   std::string reason;  // why, or why not
-  std::string remedy;  // what would make it available; empty when nothing would, or nothing is needed
+  std::string
+      remedy;  // what would make it available; empty when nothing would, or nothing is needed
 };
 
-// All modes, the best first: zero-copy, buffer-pool, per-entry, device; and kernel, which is never chosen by itself.
+// All modes, the best first: zero-copy, buffer-pool, per-entry, device; and kernel, which is never
+// chosen by itself.
 std::vector<ModeProbe> ProbeModes();
 
 }  // namespace shuntfs

@@ -12,8 +12,9 @@
 #include "daemon/status_command.h"
 #include "daemon/umount_command.h"
 
-// Read by jemalloc at start: freed pages go back to the system at once. The data path allocates nothing, and what a walk over a
-// large tree took is to be given back when the kernel forgets it, not at the next allocation.
+// Read by jemalloc at start: freed pages go back to the system at once. The data path allocates
+// nothing, and what a walk over a large tree took is to be given back when the kernel forgets it,
+// not at the next allocation.
 extern "C" {
 extern const char* const malloc_conf;
 const char* const malloc_conf = "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:4";

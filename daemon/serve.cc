@@ -37,7 +37,8 @@ bool HasIpcLock() {
 
 uint64_t MemlockLimit() {
   rlimit limit{};
-  if (HasIpcLock() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+  if (HasIpcLock() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return kNoLimit;
   return limit.rlim_cur;
 }
 
@@ -60,7 +61,8 @@ absl::Status Failed(const std::string& what, Errno error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& options, UniqueFd source_fd, UniqueFd fuse_fd,
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& options,
+                                                      UniqueFd source_fd, UniqueFd fuse_fd,
                                                       const std::string& mode) {
   std::unique_ptr<Server> server(new Server());
   server->fuse_fd_ = std::move(fuse_fd);
@@ -68,7 +70,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
   const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (event < 0) return Failed("an eventfd cannot be made", Errno::Last());
   server->connection_ = std::make_unique<Connection>(UniqueFd(event));
-  if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd)); !done.ok()) return done;
+  if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd)); !done.ok())
+    return done;
   const bool over_io_uring = mode == "per-entry";
   if (over_io_uring) {
     if (absl::Status done = server->CreateRings(options); !done.ok()) return done;
@@ -90,7 +93,8 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs.read_policy = WishOf(options.read_policy);
   fs.write_policy = WishOf(options.write_policy);
   Result<std::unique_ptr<FileSystem>> created = FileSystem::Create(std::move(source_fd), fs);
-  if (!created.ok()) return Failed("the source " + options.source + " cannot be used", created.error());
+  if (!created.ok())
+    return Failed("the source " + options.source + " cannot be used", created.error());
   fs_ = *std::move(created);
   slow_pool_ = std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged);
   return absl::OkStatus();
@@ -102,7 +106,8 @@ absl::Status Server::CreateRings(const ServeOptions& options) {
   const std::vector<int> possible = ReadCpuList("possible");
   const std::vector<int> online = ReadCpuList("online");
   if (possible.empty() || online.empty()) {
-    return absl::UnavailableError("the CPUs cannot be listed: /sys/devices/system/cpu is not readable; mount sysfs");
+    return absl::UnavailableError(
+        "the CPUs cannot be listed: /sys/devices/system/cpu is not readable; mount sysfs");
   }
   group.workers = PlanWorkers(possible, online, options.workers);
   MemoryInputs inputs;
@@ -125,7 +130,8 @@ absl::Status Server::AnswerInit(const ServeOptions& options, bool over_io_uring)
   if (!device.ok()) return Failed("a request buffer cannot be mapped", device.error());
   pollfd ready{fuse_fd_.get(), POLLIN, 0};
   const int polled = poll(&ready, 1, kInitTimeoutMs);
-  if (polled <= 0) return absl::DeadlineExceededError("the kernel sent no INIT request within 10 seconds");
+  if (polled <= 0)
+    return absl::DeadlineExceededError("the kernel sent no INIT request within 10 seconds");
   const Result<std::span<std::byte>> message = device->Read();
   if (!message.ok()) return Failed("INIT cannot be read from /dev/fuse", message.error());
   Request request;
@@ -161,12 +167,15 @@ absl::Status Server::StartThreads(const ServeOptions& options) {
   device.max_payload_bytes = max_write_bytes_;
   device.format = format_;
   if (rings_ == nullptr) {
-    device.first_threads = options.device_threads == 0 ? 2 : static_cast<int>(options.device_threads);
-    device.max_threads = options.device_threads == 0 ? kMaxDeviceThreads : static_cast<int>(options.device_threads);
+    device.first_threads =
+        options.device_threads == 0 ? 2 : static_cast<int>(options.device_threads);
+    device.max_threads =
+        options.device_threads == 0 ? kMaxDeviceThreads : static_cast<int>(options.device_threads);
   }
   device_ = std::make_unique<DeviceThreads>(device, *fs_, *connection_);
   const Outcome started = device_->Start();
-  if (!started.ok()) return Failed("the threads that read /dev/fuse cannot be started", started.error());
+  if (!started.ok())
+    return Failed("the threads that read /dev/fuse cannot be started", started.error());
   if (rings_ == nullptr) return absl::OkStatus();
   const std::string error = rings_->Register();
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);

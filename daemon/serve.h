@@ -1,7 +1,8 @@
 // One mounted connection: the file system, its transports and their threads.
 //
-// Floor 4. Made, stopped and joined on the control (main) thread; StatusJson there too. Everything that can be refused is tried before INIT
-// is answered; what fails after that ends the connection, and the caller unmounts.
+// Floor 4. Made, stopped and joined on the control (main) thread; StatusJson there too. Everything
+// that can be refused is tried before INIT is answered; what fails after that ends the connection,
+// and the caller unmounts.
 #ifndef SHUNTFS_DAEMON_SERVE_H_
 #define SHUNTFS_DAEMON_SERVE_H_
 
@@ -47,8 +48,10 @@ struct DataPathChoice {
 
 class Server {
  public:
-  // Serves `fuse_fd`, the descriptor of a fresh mount, in `mode` ("per-entry" or "device"). Returns when requests are served.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServeOptions& options, UniqueFd source_fd, UniqueFd fuse_fd,
+  // Serves `fuse_fd`, the descriptor of a fresh mount, in `mode` ("per-entry" or "device"). Returns
+  // when requests are served.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServeOptions& options,
+                                                       UniqueFd source_fd, UniqueFd fuse_fd,
                                                        const std::string& mode);
   // Stops and joins if that was not done.
   ~Server();
@@ -60,7 +63,8 @@ class Server {
   // Waits for all threads and closes the connection. An error: it ended because something broke.
   absl::Status Join();
 
-  // The members operations, transport, io and resources of the status document, without outer braces.
+  // The members operations, transport, io and resources of the status document, without outer
+  // braces.
   std::string StatusJson() const;
 
  private:

@@ -32,24 +32,28 @@ std::string Operations(const std::vector<const Counters*>& threads) {
 
 }  // namespace
 
-std::string FormatServerStatus(const std::vector<const Counters*>& threads, const ResourceNumbers& r) {
+std::string FormatServerStatus(const std::vector<const Counters*>& threads,
+                               const ResourceNumbers& r) {
   const auto sum = [&threads](Counter Counters::*member) { return Sum(threads, member); };
-  // A request is counted by operation first and by transport then: read the other way round, no transport shows a
-  // request that no operation does.
-  std::string text = absl::StrFormat(R"("transport":{"ring_requests":%d,"device_requests":%d,"offloaded":%d,)",
-                                    sum(&Counters::ring_requests), sum(&Counters::device_requests), sum(&Counters::offloaded));
+  // A request is counted by operation first and by transport then: read the other way round, no
+  // transport shows a request that no operation does.
+  std::string text = absl::StrFormat(
+      R"("transport":{"ring_requests":%d,"device_requests":%d,"offloaded":%d,)",
+      sum(&Counters::ring_requests), sum(&Counters::device_requests), sum(&Counters::offloaded));
   absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d},)", sum(&Counters::malformed),
                         sum(&Counters::odd_forgets));
   absl::StrAppendFormat(&text, R"("operations":{%s},)", Operations(threads));
   absl::StrAppendFormat(&text, R"("io":{"fixed_read_bytes":%d,"fixed_write_bytes":%d,)",
                         sum(&Counters::fixed_read_bytes), sum(&Counters::fixed_write_bytes));
   absl::StrAppend(&text, R"("zero_copy_read_bytes":0,"zero_copy_write_bytes":0,)");
-  absl::StrAppendFormat(&text, R"("plain_read_bytes":%d,"plain_write_bytes":%d},)", sum(&Counters::plain_read_bytes),
-                        sum(&Counters::plain_write_bytes));
-  absl::StrAppendFormat(&text, R"("resources":{"inodes":%d,"handles":%d,"path_fds":%d,"path_fd_limit":%d,)", r.inodes,
-                        r.handles, r.path_fds, r.path_fd_limit);
-  absl::StrAppendFormat(&text, R"("fd_limit":%d,"region_bytes":%d,"workers":%d,"entries_per_queue":%d,)", r.fd_limit,
-                        r.region_bytes, r.workers, r.entries_per_queue);
+  absl::StrAppendFormat(&text, R"("plain_read_bytes":%d,"plain_write_bytes":%d},)",
+                        sum(&Counters::plain_read_bytes), sum(&Counters::plain_write_bytes));
+  absl::StrAppendFormat(
+      &text, R"("resources":{"inodes":%d,"handles":%d,"path_fds":%d,"path_fd_limit":%d,)", r.inodes,
+      r.handles, r.path_fds, r.path_fd_limit);
+  absl::StrAppendFormat(&text,
+                        R"("fd_limit":%d,"region_bytes":%d,"workers":%d,"entries_per_queue":%d,)",
+                        r.fd_limit, r.region_bytes, r.workers, r.entries_per_queue);
   absl::StrAppendFormat(&text, R"("max_write_bytes":%d})", r.max_write_bytes);
   return text;
 }

@@ -24,8 +24,10 @@ struct ResourceNumbers {
   uint64_t max_write_bytes = 0;
 };
 
-// Adds the counters of all threads up. Members only, without outer braces; operations that never came are left out.
-std::string FormatServerStatus(const std::vector<const Counters*>& threads, const ResourceNumbers& resources);
+// Adds the counters of all threads up. Members only, without outer braces; operations that never
+// came are left out.
+std::string FormatServerStatus(const std::vector<const Counters*>& threads,
+                               const ResourceNumbers& resources);
 
 }  // namespace shuntfs
 

@@ -12,7 +12,8 @@ CommandVerdict JudgeCommand(RingCommand command, int res) {
       return CommandVerdict::kRetry;
     case -EAGAIN:
       // A REGISTER before INIT was answered gets this for ever; a COMMIT never should.
-      return command == RingCommand::kCommitAndFetch ? CommandVerdict::kRetry : CommandVerdict::kBroken;
+      return command == RingCommand::kCommitAndFetch ? CommandVerdict::kRetry
+                                                     : CommandVerdict::kBroken;
     case -ENOTCONN:
     case -ECONNABORTED:
     case -ECANCELED:

@@ -1,6 +1,7 @@
 // What a completion means: pure functions of the command and its result.
 //
-// Floor 3. The errnos are those of fs/fuse/dev_uring.c, each seen by experiment (docs/kernel_interface.md).
+// Floor 3. The errnos are those of fs/fuse/dev_uring.c, each seen by experiment
+// (docs/kernel_interface.md).
 #ifndef SHUNTFS_IO_COMPLETION_H_
 #define SHUNTFS_IO_COMPLETION_H_
 

@@ -1,4 +1,5 @@
-// The end of a mount's connection, as all its threads see it: why it ended, and whether it is to end.
+// The end of a mount's connection, as all its threads see it: why it ended, and whether it is to
+// end.
 //
 // Floor 3. Thread-safe. The first reason counts.
 #ifndef SHUNTFS_IO_CONNECTION_H_

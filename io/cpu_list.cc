@@ -23,8 +23,10 @@ std::vector<int> ParseCpuList(std::string_view text) {
       at = parsed.ptr;
     }
     for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    if (at < end && *at == ',') ++at;
-    else if (at < end && *at != '\n') return {};
+    if (at < end && *at == ',')
+      ++at;
+    else if (at < end && *at != '\n')
+      return {};
   }
   return cpus;
 }
@@ -36,13 +38,15 @@ std::vector<int> ReadCpuList(const std::string& which) {
   return ParseCpuList(line);
 }
 
-std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible, const std::vector<int>& online, uint32_t workers) {
+std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible,
+                                    const std::vector<int>& online, uint32_t workers) {
   std::vector<WorkerPlan> plan;
   const size_t wanted = workers == 0 ? online.size() : std::min<size_t>(workers, online.size());
   for (size_t i = 0; i < wanted; ++i) plan.push_back({online[i], {}});
   size_t next = 0;
   for (const int cpu : possible) {
-    const auto own = std::find_if(plan.begin(), plan.end(), [cpu](const WorkerPlan& w) { return w.cpu == cpu; });
+    const auto own =
+        std::find_if(plan.begin(), plan.end(), [cpu](const WorkerPlan& w) { return w.cpu == cpu; });
     WorkerPlan& worker = own != plan.end() ? *own : plan[next++ % plan.size()];
     worker.queues.push_back(QueueId(static_cast<uint16_t>(cpu)));
   }

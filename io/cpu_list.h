@@ -19,13 +19,15 @@ std::vector<int> ParseCpuList(std::string_view text);
 std::vector<int> ReadCpuList(const std::string& which);
 
 struct WorkerPlan {
-  int cpu = -1;                  // where the worker's thread is pinned
-  std::vector<QueueId> queues;   // whose requests it serves
+  int cpu = -1;                 // where the worker's thread is pinned
+  std::vector<QueueId> queues;  // whose requests it serves
 };
 
-// One worker per online CPU (or `workers`, if not 0), each with its own CPU's queue; the queues of the other possible CPUs are spread over
-// them. The kernel needs an entry on every possible CPU's queue before it serves any request (fs/fuse/dev_uring.c).
-std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible, const std::vector<int>& online, uint32_t workers);
+// One worker per online CPU (or `workers`, if not 0), each with its own CPU's queue; the queues of
+// the other possible CPUs are spread over them. The kernel needs an entry on every possible CPU's
+// queue before it serves any request (fs/fuse/dev_uring.c).
+std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible,
+                                    const std::vector<int>& online, uint32_t workers);
 
 }  // namespace shuntfs
 

@@ -55,9 +55,10 @@ Outcome DeviceThreads::StartThread() {
   Thread& thread = threads_.emplace_back();
   thread.clone = std::move(clone);
   waiting_.fetch_add(1);
-  thread.thread = std::thread([this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
-    Run(thread, std::move(*moved));
-  });
+  thread.thread =
+      std::thread([this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
+        Run(thread, std::move(*moved));
+      });
   return Ok();
 }
 
@@ -85,23 +86,27 @@ bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& ident
         connection_.End(EndReason::kUnmounted);
         return true;
       default:
-        connection_.End(EndReason::kBroken, "reading /dev/fuse failed with errno " + std::to_string(message.error().value()));
+        connection_.End(EndReason::kBroken, "reading /dev/fuse failed with errno " +
+                                                std::to_string(message.error().value()));
         return true;
     }
   }
-  if (waiting_.fetch_sub(1) == 1) static_cast<void>(StartThread());  // at the limit, the others have to do
+  if (waiting_.fetch_sub(1) == 1)
+    static_cast<void>(StartThread());  // at the limit, the others have to do
   Serve(self, device, identity, *message);
   waiting_.fetch_add(1);
   return false;
 }
 
-void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity, std::span<std::byte> message) {
+void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
+                          std::span<std::byte> message) {
   Request request;
   const Result<Unit> decoded = DecodeMessage(message, options_.format, &request);
   if (!decoded.ok()) {
     self.counters.malformed.Add();
     self.counters.device_requests.Add();
-    if (request.header.unique != 0) static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
+    if (request.header.unique != 0)
+      static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
     return;
   }
   Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
@@ -109,7 +114,8 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
   if (action.kind == Action::Kind::kTransfer) {
     const bool writes = action.transfer.kind == Transfer::Kind::kWrite;
     const std::span<std::byte> data = writes ? request.payload : call.reply;
-    action = fs_.FinishTransfer(call, action.transfer, RunTransfer(action.transfer, data, identity, self.counters));
+    action = fs_.FinishTransfer(call, action.transfer,
+                                RunTransfer(action.transfer, data, identity, self.counters));
   }
   FileSystem::CountReply(self.counters, request, action);
   self.counters.device_requests.Add();
@@ -117,8 +123,8 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
   const Outcome replied = device.Reply(request.header.unique, action);
   // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.
   if (!replied.ok() && replied.error() != Errno(ENOENT) && replied.error() != Errno(ENODEV)) {
-    LOG(ERROR) << "the kernel refused the reply to " << InfoOf(request.header.opcode).name << ": errno "
-               << replied.error().value();
+    LOG(ERROR) << "the kernel refused the reply to " << InfoOf(request.header.opcode).name
+               << ": errno " << replied.error().value();
   }
 }
 
@@ -135,7 +141,8 @@ void DeviceThreads::Join() {
       }
     }
     if (next == nullptr) return;
-    // A signal that comes just before the read does not interrupt it: once more, until the thread has seen the stop.
+    // A signal that comes just before the read does not interrupt it: once more, until the thread
+    // has seen the stop.
     while (!next->done.load()) {
       pthread_kill(next->thread.native_handle(), WakeSignal());
       std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -1,7 +1,9 @@
-// The threads that read /dev/fuse: all requests in device mode; FORGET, INTERRUPT and what else does not pass over the rings otherwise.
+// The threads that read /dev/fuse: all requests in device mode; FORGET, INTERRUPT and what else
+// does not pass over the rings otherwise.
 //
-// Floor 3. In device mode a thread that takes a request while no other is waiting starts one more, up to a limit: a request
-// that blocks never keeps the next from being read. Each thread has its own clone of the descriptor, buffers, identity and counters.
+// Floor 3. In device mode a thread that takes a request while no other is waiting starts one more,
+// up to a limit: a request that blocks never keeps the next from being read. Each thread has its
+// own clone of the descriptor, buffers, identity and counters.
 #ifndef SHUNTFS_IO_DEVICE_THREADS_H_
 #define SHUNTFS_IO_DEVICE_THREADS_H_
 
@@ -18,7 +20,7 @@
 namespace shuntfs {
 
 struct DeviceThreadsOptions {
-  int fd = -1;                   // the mount's descriptor, borrowed
+  int fd = -1;  // the mount's descriptor, borrowed
   uint32_t max_payload_bytes = 1U << 20;
   int first_threads = 1;
   int max_threads = 1;
@@ -33,7 +35,8 @@ class DeviceThreads {
 
   // Starts the first threads. An error leaves none running.
   Outcome Start();
-  // Waits until all threads have ended: on ENODEV, or after Connection::RequestStop, when each has answered its request.
+  // Waits until all threads have ended: on ENODEV, or after Connection::RequestStop, when each has
+  // answered its request.
   void Join();
   std::vector<const Counters*> counters() const;
 
@@ -49,7 +52,8 @@ class DeviceThreads {
   void Run(Thread& self, FuseDevice device);
   // True when the thread is to end.
   bool Turn(Thread& self, FuseDevice& device, ThreadIdentity& identity);
-  void Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity, std::span<std::byte> message);
+  void Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
+             std::span<std::byte> message);
 
   const DeviceThreadsOptions options_;
   FileSystem& fs_;

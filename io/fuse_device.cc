@@ -18,12 +18,14 @@ constexpr size_t kPage = 4096;
 
 Result<FuseDevice> FuseDevice::Create(int fd, uint32_t max_payload_bytes) {
   // [request: header page, payload][reply: one page that ends with the header][reply payload]
-  Result<MemoryRegion> region = MemoryRegion::Map(2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer);
+  Result<MemoryRegion> region =
+      MemoryRegion::Map(2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer);
   if (!region.ok()) return region.error();
   return FuseDevice(fd, std::move(*region), max_payload_bytes);
 }
 
-FuseDevice::FuseDevice(int fd, MemoryRegion region, uint32_t max_payload_bytes) : fd_(fd), region_(std::move(region)) {
+FuseDevice::FuseDevice(int fd, MemoryRegion region, uint32_t max_payload_bytes)
+    : fd_(fd), region_(std::move(region)) {
   const std::span<std::byte> all = region_.bytes();
   const size_t reply_bytes = max_payload_bytes;
   reply_ = all.last(reply_bytes);

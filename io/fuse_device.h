@@ -1,7 +1,7 @@
 // Reading requests from /dev/fuse and writing replies to it.
 //
-// Floor 3. One object per thread: a descriptor of the connection (the mount's own, or a clone of it) and a buffer each for the request
-// and the reply, mapped once and used for every request.
+// Floor 3. One object per thread: a descriptor of the connection (the mount's own, or a clone of
+// it) and a buffer each for the request and the reply, mapped once and used for every request.
 #ifndef SHUNTFS_IO_FUSE_DEVICE_H_
 #define SHUNTFS_IO_FUSE_DEVICE_H_
 
@@ -23,12 +23,14 @@ class FuseDevice {
   // Another descriptor of the same connection, for another thread (FUSE_DEV_IOC_CLONE).
   static Result<UniqueFd> Clone(int fd);
 
-  // Waits for a message. EINTR: a signal came. ENODEV: the connection is gone. ENOENT: the request was taken back; ask again.
+  // Waits for a message. EINTR: a signal came. ENODEV: the connection is gone. ENOENT: the request
+  // was taken back; ask again.
   Result<std::span<std::byte>> Read();
 
   // The area for a reply's arguments, page-aligned.
   std::span<std::byte> reply_area() const { return reply_; }
-  // Answers `unique` with `action`, whose arguments lie in reply_area(). ENOENT: nobody waits any more.
+  // Answers `unique` with `action`, whose arguments lie in reply_area(). ENOENT: nobody waits any
+  // more.
   Outcome Reply(uint64_t unique, const Action& action);
 
  private:

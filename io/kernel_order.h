@@ -1,5 +1,6 @@
-// Tells ThreadSanitizer about an order that it cannot see: what a thread hands to the kernel through its ring happens
-// before what any thread gets from the kernel afterwards (a FORGET follows the LOOKUP's reply, a RELEASE the OPEN's).
+// Tells ThreadSanitizer about an order that it cannot see: what a thread hands to the kernel
+// through its ring happens before what any thread gets from the kernel afterwards (a FORGET follows
+// the LOOKUP's reply, a RELEASE the OPEN's).
 //
 // Floor 3. Nothing at all in other builds. Any thread.
 #ifndef SHUNTFS_IO_KERNEL_ORDER_H_

@@ -7,7 +7,8 @@ namespace {
 
 // Fewer entries than this leave one slow request room to stall its CPU's queue.
 constexpr uint32_t kMinEntries = 4;
-// Smaller requests than this cost more in round trips than they save in memory (the kernel's own minimum is 8 KiB).
+// Smaller requests than this cost more in round trips than they save in memory (the kernel's own
+// minimum is 8 KiB).
 constexpr uint32_t kMinPayloadBytes = 64U << 10;
 
 constexpr uint32_t kPageBytes = 4096;
@@ -21,24 +22,30 @@ MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
   const uint32_t largest = std::max(8192U, inputs.max_write_bytes / kPageBytes * kPageBytes);
   const uint32_t smallest = std::min(kMinPayloadBytes, largest);
   MemoryPlanResult result;
-  for (uint32_t payload = largest; payload >= smallest; payload = payload / 2 / kPageBytes * kPageBytes) {
+  for (uint32_t payload = largest; payload >= smallest;
+       payload = payload / 2 / kPageBytes * kPageBytes) {
     const uint64_t in_budget = inputs.budget_bytes / payload / inputs.queues;
-    // What is pinned is counted in whole pages, headers included, and may not pass the kernel's size of one buffer.
+    // What is pinned is counted in whole pages, headers included, and may not pass the kernel's
+    // size of one buffer.
     const uint64_t pinned_limit = std::min(inputs.memlock_bytes, kMaxBufferBytes);
     const uint64_t usable = pinned_limit < kPageBytes ? 0 : pinned_limit - kPageBytes;
     const uint64_t in_limit = usable / ((payload + kEntryHeaderBytes) * inputs.queues);
-    const uint64_t entries = std::min<uint64_t>(std::min(in_budget, in_limit), inputs.entries_wished);
+    const uint64_t entries =
+        std::min<uint64_t>(std::min(in_budget, in_limit), inputs.entries_wished);
     if (entries < kMinEntries) continue;
     result.plan.entries_per_queue = static_cast<uint32_t>(entries);
     result.plan.payload_bytes = payload;
     return result;
   }
   const uint64_t needed = uint64_t{smallest + kEntryHeaderBytes} * kMinEntries * inputs.queues;
-  result.error = "the rings need " + std::to_string(needed) + " bytes for " + std::to_string(inputs.queues) +
-                 " queues with " + std::to_string(kMinEntries) + " entries each, but ";
-  result.error += inputs.memlock_bytes < inputs.budget_bytes
-                      ? "RLIMIT_MEMLOCK allows " + std::to_string(inputs.memlock_bytes) + ": raise it (ulimit -l)"
-                      : "memory_budget allows " + std::to_string(inputs.budget_bytes) + ": raise it";
+  result.error = "the rings need " + std::to_string(needed) + " bytes for " +
+                 std::to_string(inputs.queues) + " queues with " + std::to_string(kMinEntries) +
+                 " entries each, but ";
+  result.error +=
+      inputs.memlock_bytes < inputs.budget_bytes
+          ? "RLIMIT_MEMLOCK allows " + std::to_string(inputs.memlock_bytes) +
+                ": raise it (ulimit -l)"
+          : "memory_budget allows " + std::to_string(inputs.budget_bytes) + ": raise it";
   return result;
 }
 

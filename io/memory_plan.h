@@ -1,6 +1,8 @@
-// How much memory the rings take: entries per queue and bytes per entry, from the budget and the limits.
+// How much memory the rings take: entries per queue and bytes per entry, from the budget and the
+// limits.
 //
-// Floor 3. A pure function of plain numbers. Everything planned is pinned for the life of the mount.
+// Floor 3. A pure function of plain numbers. Everything planned is pinned for the life of the
+// mount.
 #ifndef SHUNTFS_IO_MEMORY_PLAN_H_
 #define SHUNTFS_IO_MEMORY_PLAN_H_
 
@@ -16,17 +18,20 @@ inline constexpr uint64_t kHugePageBytes = 2U << 20;
 inline constexpr uint64_t kEntryHeaderBytes = 320;
 
 struct MemoryInputs {
-  uint32_t queues = 1;                     // possible CPUs
-  uint64_t budget_bytes = 64ULL << 20;     // what the operator allows for payloads; the headers come on top
-  uint64_t memlock_bytes = kNoLimit;       // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
-  uint32_t max_write_bytes = 1U << 20;     // the largest request wished for
-  uint32_t entries_wished = 16;            // per queue
+  uint32_t queues = 1;  // possible CPUs
+  uint64_t budget_bytes =
+      64ULL << 20;  // what the operator allows for payloads; the headers come on top
+  uint64_t memlock_bytes = kNoLimit;    // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
+  uint32_t max_write_bytes = 1U << 20;  // the largest request wished for
+  uint32_t entries_wished = 16;         // per queue
 };
 
 struct MemoryPlan {
   uint32_t entries_per_queue = 0;
   uint32_t payload_bytes = 0;  // per entry; also the largest request
-  uint64_t bytes_per_queue() const { return entries_per_queue * (payload_bytes + kEntryHeaderBytes); }
+  uint64_t bytes_per_queue() const {
+    return entries_per_queue * (payload_bytes + kEntryHeaderBytes);
+  }
 };
 
 struct MemoryPlanResult {
@@ -34,7 +39,8 @@ struct MemoryPlanResult {
   std::string error;  // empty, or the numbers and what to change
 };
 
-// As many entries of the wished size as fit, at least kMinEntries; when those do not fit, smaller entries.
+// As many entries of the wished size as fit, at least kMinEntries; when those do not fit, smaller
+// entries.
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs);
 
 }  // namespace shuntfs

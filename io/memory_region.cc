@@ -28,7 +28,9 @@ Result<MemoryRegion> MemoryRegion::Map(size_t bytes) {
 }
 
 MemoryRegion::MemoryRegion(MemoryRegion&& other) noexcept
-    : mapping_(std::exchange(other.mapping_, nullptr)), mapped_(other.mapped_), bytes_(std::exchange(other.bytes_, {})) {}
+    : mapping_(std::exchange(other.mapping_, nullptr)),
+      mapped_(other.mapped_),
+      bytes_(std::exchange(other.bytes_, {})) {}
 
 MemoryRegion::~MemoryRegion() {
   if (mapping_ != nullptr) munmap(mapping_, mapped_);

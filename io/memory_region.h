@@ -1,7 +1,9 @@
-// Memory for requests: the rings' headers and payloads, or a device thread's buffers, in one anonymous mapping.
+// Memory for requests: the rings' headers and payloads, or a device thread's buffers, in one
+// anonymous mapping.
 //
-// Floor 3. Owned by one RingGroup or FuseDevice. The mapping is aligned for huge pages and asks for them, is left out of core dumps (it holds users'
-// data) and of forked children (a copy-on-write of pinned pages would part the child's view from the kernel's).
+// Floor 3. Owned by one RingGroup or FuseDevice. The mapping is aligned for huge pages and asks for
+// them, is left out of core dumps (it holds users' data) and of forked children (a copy-on-write of
+// pinned pages would part the child's view from the kernel's).
 #ifndef SHUNTFS_IO_MEMORY_REGION_H_
 #define SHUNTFS_IO_MEMORY_REGION_H_
 

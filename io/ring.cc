@@ -13,7 +13,8 @@
 namespace shuntfs {
 namespace {
 
-// IORING_REGISTER_CLONE_BUFFERS (6.12) and its argument, from include/uapi/linux/io_uring.h; liburing 2.3 does not know them.
+// IORING_REGISTER_CLONE_BUFFERS (6.12) and its argument, from include/uapi/linux/io_uring.h;
+// liburing 2.3 does not know them.
 constexpr unsigned kRegisterCloneBuffers = 30;
 struct CloneBuffers {
   uint32_t src_fd;
@@ -58,10 +59,12 @@ void Ring::Close() {
 
 Outcome Ring::Open(const RingSetup& setup) {
   io_uring_params params{};
-  // One thread submits and reaps, and completions are worked off when it asks for them: no interrupts of the thread, which measured
-  // best for every load (docs/tuning.md).
-  params.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-  // Two SQEs per entry (I/O and COMMIT) and room for messages; completions of a guest's entries come on top of our own.
+  // One thread submits and reaps, and completions are worked off when it asks for them: no
+  // interrupts of the thread, which measured best for every load (docs/tuning.md).
+  params.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
+                 IORING_SETUP_DEFER_TASKRUN;
+  // Two SQEs per entry (I/O and COMMIT) and room for messages; completions of a guest's entries
+  // come on top of our own.
   const uint32_t sq_entries = setup.entries * 2 + 16;
   params.cq_entries = setup.entries * 8 + 64;
   const int rc = io_uring_queue_init_params(sq_entries, &ring_, &params);
@@ -69,16 +72,19 @@ Outcome Ring::Open(const RingSetup& setup) {
   open_ = true;
   // A child that is forked (fusermount3) must not hold the connection open.
   io_uring_ring_dontfork(&ring_);
-  if (io_uring_register_ring_fd(&ring_) < 0) VLOG(1) << "the ring's descriptor could not be registered";
+  if (io_uring_register_ring_fd(&ring_) < 0)
+    VLOG(1) << "the ring's descriptor could not be registered";
   const int files[] = {setup.fuse_fd};
-  if (const int files_rc = io_uring_register_files(&ring_, files, 1); files_rc < 0) return Errno(-files_rc);
+  if (const int files_rc = io_uring_register_files(&ring_, files, 1); files_rc < 0)
+    return Errno(-files_rc);
   return Ok();
 }
 
 Outcome Ring::UseTable(const BufferTable& table) {
   CloneBuffers clone{};
   clone.src_fd = static_cast<uint32_t>(table.fd());
-  return FromSyscall(static_cast<int>(syscall(SYS_io_uring_register, ring_.ring_fd, kRegisterCloneBuffers, &clone, 1)));
+  return FromSyscall(static_cast<int>(
+      syscall(SYS_io_uring_register, ring_.ring_fd, kRegisterCloneBuffers, &clone, 1)));
 }
 
 void Ring::LeaveTable() {
@@ -116,7 +122,8 @@ void Ring::PrepareTransfer(const RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
   io_uring_sqe* sqe = NextSqe();
   if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync) {
-    io_uring_prep_fsync(sqe, transfer.fd, transfer.kind == Transfer::Kind::kFdatasync ? IORING_FSYNC_DATASYNC : 0);
+    io_uring_prep_fsync(sqe, transfer.fd,
+                        transfer.kind == Transfer::Kind::kFdatasync ? IORING_FSYNC_DATASYNC : 0);
   } else {
     std::byte* at = entry.payload().data() + entry.done_bytes;
     const uint32_t bytes = transfer.bytes - entry.done_bytes;
@@ -148,13 +155,15 @@ void Ring::PrepareMessage(int target_fd, UserData data, UserData unsent) {
 void Ring::Submit() {
   BeforeTheKernel();
   const int rc = io_uring_submit(&ring_);
-  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
+  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY)
+      << "io_uring_enter: errno " << -rc;
 }
 
 void Ring::SubmitAndWait() {
   BeforeTheKernel();
   const int rc = io_uring_submit_and_wait(&ring_, 1);
-  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY) << "io_uring_enter: errno " << -rc;
+  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY)
+      << "io_uring_enter: errno " << -rc;
 }
 
 }  // namespace shuntfs

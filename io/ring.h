@@ -1,7 +1,9 @@
-// One io_uring as a worker uses it: 128-byte SQEs, FUSE commands, fixed-buffer I/O, messages to other rings.
+// One io_uring as a worker uses it: 128-byte SQEs, FUSE commands, fixed-buffer I/O, messages to
+// other rings.
 //
-// Floor 3. Used by one thread only, the one that called Open (SINGLE_ISSUER). Buffer 0 of its table is the region that all
-// workers share (BufferTable). Preparing never fails: when the submission queue is full it is submitted first.
+// Floor 3. Used by one thread only, the one that called Open (SINGLE_ISSUER). Buffer 0 of its table
+// is the region that all workers share (BufferTable). Preparing never fails: when the submission
+// queue is full it is submitted first.
 #ifndef SHUNTFS_IO_RING_H_
 #define SHUNTFS_IO_RING_H_
 
@@ -22,8 +24,9 @@ struct RingSetup {
   int fuse_fd = -1;
 };
 
-// Registers the region of all workers once, so that its pages are pinned and counted once; the rings take the table over. A ring of
-// its own, which nobody submits to: the kernel lets no thread copy the table of another thread's SINGLE_ISSUER ring (EEXIST).
+// Registers the region of all workers once, so that its pages are pinned and counted once; the
+// rings take the table over. A ring of its own, which nobody submits to: the kernel lets no thread
+// copy the table of another thread's SINGLE_ISSUER ring (EEXIST).
 class BufferTable {
  public:
   BufferTable() = default;
@@ -53,7 +56,8 @@ class Ring {
   Outcome UseTable(const BufferTable& table);
   // Also done by the destructor.
   void Close();
-  // Gives the region up, so that its pages are counted no more when the ring is closed: the kernel tears a closed ring down later.
+  // Gives the region up, so that its pages are counted no more when the ring is closed: the kernel
+  // tears a closed ring down later.
   void LeaveTable();
   int fd() const { return ring_.ring_fd; }
 
@@ -61,7 +65,8 @@ class Ring {
   // The rest of the entry's transfer, into or out of its payload.
   void PrepareTransfer(const RingEntry& entry);
   void PreparePoll(int fd, UserData data);
-  // Posts a completion with `data` on the ring `target_fd`; a failure, and only that, completes here as `unsent`.
+  // Posts a completion with `data` on the ring `target_fd`; a failure, and only that, completes
+  // here as `unsent`.
   void PrepareMessage(int target_fd, UserData data, UserData unsent);
 
   // Sends what was prepared.

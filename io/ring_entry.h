@@ -1,7 +1,8 @@
 // One entry of a ring queue: its shared memory, and the request that is in it.
 //
-// Floor 3. Belongs to one worker at a time: the one on whose ring its command is pending or whose thread serves it. The memory is shared with
-// the kernel: it writes header and payload before a request's completion and reads them at the COMMIT; in between they are ours alone.
+// Floor 3. Belongs to one worker at a time: the one on whose ring its command is pending or whose
+// thread serves it. The memory is shared with the kernel: it writes header and payload before a
+// request's completion and reads them at the COMMIT; in between they are ours alone.
 #ifndef SHUNTFS_IO_RING_ENTRY_H_
 #define SHUNTFS_IO_RING_ENTRY_H_
 
@@ -27,7 +28,8 @@ class RingEntry {
     kServing,   // a request is being handled, transferred or offloaded
   };
 
-  RingEntry(uint32_t index, QueueId qid, uint32_t home, abi::UringReqHeader* header, std::span<std::byte> payload)
+  RingEntry(uint32_t index, QueueId qid, uint32_t home, abi::UringReqHeader* header,
+            std::span<std::byte> payload)
       : index_(index), qid_(qid), home_(home), header_(header), payload_(payload) {
     iov_[0] = {header_, sizeof(*header_)};
     iov_[1] = {payload_.data(), payload_.size()};
@@ -53,7 +55,8 @@ class RingEntry {
     CHECK(phase_ == Phase::kFetching);
     phase_ = Phase::kIdle;
   }
-  // A request is in the entry. Takes everything out of the shared header once. EINVAL: it makes no sense, but can be answered.
+  // A request is in the entry. Takes everything out of the shared header once. EINVAL: it makes no
+  // sense, but can be answered.
   Result<Unit> Arrived() {
     CHECK(phase_ == Phase::kFetching);
     phase_ = Phase::kServing;

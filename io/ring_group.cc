@@ -15,7 +15,9 @@ std::string RingGroup::Create(const RingGroupOptions& options) {
   // All headers, then all payloads from a page boundary on: [headers | payload | payload | ...].
   const size_t headers_bytes = (count * kEntryHeaderBytes + 4095) / 4096 * 4096;
   Result<MemoryRegion> region = MemoryRegion::Map(headers_bytes + count * memory.payload_bytes);
-  if (!region.ok()) return std::string("the memory of the rings cannot be mapped: ") + std::strerror(region.error().value());
+  if (!region.ok())
+    return std::string("the memory of the rings cannot be mapped: ") +
+           std::strerror(region.error().value());
   region_.emplace(std::move(*region));
 
   std::byte* header = region_->bytes().data();
@@ -25,17 +27,21 @@ std::string RingGroup::Create(const RingGroupOptions& options) {
     for (const QueueId qid : options.workers[w].queues) {
       for (uint32_t i = 0; i < memory.entries_per_queue; ++i) {
         const auto index = static_cast<uint32_t>(entries_.size());
-        own.push_back(&entries_.emplace_back(index, qid, w, reinterpret_cast<abi::UringReqHeader*>(header),
+        own.push_back(&entries_.emplace_back(index, qid, w,
+                                             reinterpret_cast<abi::UringReqHeader*>(header),
                                              std::span(payload, memory.payload_bytes)));
         header += kEntryHeaderBytes;
         payload += memory.payload_bytes;
       }
     }
-    workers_.push_back(std::make_unique<RingWorker>(*this, w, options.workers[w].cpu, std::move(own)));
+    workers_.push_back(
+        std::make_unique<RingWorker>(*this, w, options.workers[w].cpu, std::move(own)));
   }
-  if (const Outcome done = table_.Register(region_->bytes()); !done.ok()) return Explain(done.error());
+  if (const Outcome done = table_.Register(region_->bytes()); !done.ok())
+    return Explain(done.error());
   for (auto& worker : workers_) {
-    if (const Outcome done = worker->SetUp(options.fuse_fd, table_); !done.ok()) return Explain(done.error());
+    if (const Outcome done = worker->SetUp(options.fuse_fd, table_); !done.ok())
+      return Explain(done.error());
   }
   return "";
 }
@@ -43,7 +49,8 @@ std::string RingGroup::Create(const RingGroupOptions& options) {
 std::string RingGroup::Explain(Errno error) const {
   if (error == Errno(ENOMEM)) {
     return "the region of " + std::to_string(region_->bytes().size()) +
-           " bytes cannot be registered: RLIMIT_MEMLOCK is too low; raise it (ulimit -l), or lower memory_budget";
+           " bytes cannot be registered: RLIMIT_MEMLOCK is too low; raise it (ulimit -l), or lower "
+           "memory_budget";
   }
   if (error == Errno(EPERM) || error == Errno(ENOSYS)) {
     return std::string("io_uring is not allowed here: ") + std::strerror(error.value()) +
@@ -59,7 +66,8 @@ std::string RingGroup::Register() {
   for (auto& worker : workers_) {
     const Outcome done = worker->Register();
     if (!done.ok() && failed.empty()) {
-      failed = std::string("the kernel refuses ring entries: ") + std::strerror(done.error().value());
+      failed =
+          std::string("the kernel refuses ring entries: ") + std::strerror(done.error().value());
     }
   }
   return failed;

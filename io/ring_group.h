@@ -1,7 +1,8 @@
 // All rings of a mount: the shared region, the entries in it, and the workers.
 //
-// Floor 3. Built on the control thread in this order: Create (everything that can be refused, before INIT is answered), Register (after), Join. The
-// region is mapped once and registered once; it is unpinned when the last ring is closed.
+// Floor 3. Built on the control thread in this order: Create (everything that can be refused,
+// before INIT is answered), Register (after), Join. The region is mapped once and registered once;
+// it is unpinned when the last ring is closed.
 #ifndef SHUNTFS_IO_RING_GROUP_H_
 #define SHUNTFS_IO_RING_GROUP_H_
 
@@ -59,8 +60,8 @@ class RingGroup {
   BufferTable table_;
   std::deque<RingEntry> entries_;
   std::vector<std::unique_ptr<RingWorker>> workers_;
-  std::atomic<int64_t> live_entries_{0};    // registered and not gone
-  std::atomic<int64_t> entries_away_{0};    // handed to another worker and not committed yet
+  std::atomic<int64_t> live_entries_{0};  // registered and not gone
+  std::atomic<int64_t> entries_away_{0};  // handed to another worker and not committed yet
   bool registered_ = false;
 };
 

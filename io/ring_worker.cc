@@ -11,11 +11,13 @@
 namespace shuntfs {
 namespace {
 
-// Completions looked at before their requests are served: more than entries there can be of a CPU's own.
+// Completions looked at before their requests are served: more than entries there can be of a CPU's
+// own.
 constexpr unsigned kBatchMost = 256;
 
-// A batch that would keep this thread busy for longer is shared with the next worker. A request costs about this
-// much, and its bytes pass at about this rate; the numbers need only be right within a factor of two (docs/tuning.md).
+// A batch that would keep this thread busy for longer is shared with the next worker. A request
+// costs about this much, and its bytes pass at about this rate; the numbers need only be right
+// within a factor of two (docs/tuning.md).
 constexpr uint64_t kShareAboveNs = 10'000;
 constexpr uint64_t kRequestNs = 2'000;
 constexpr uint64_t kBytesPerNs = 10;
@@ -28,7 +30,8 @@ void PinTo(int cpu) {
   CPU_ZERO(&set);
   CPU_SET(static_cast<size_t>(cpu), &set);
   // A CPU that went offline since: the thread runs elsewhere and is only slower.
-  if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) LOG(WARNING) << "CPU " << cpu << " cannot be pinned to";
+  if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+    LOG(WARNING) << "CPU " << cpu << " cannot be pinned to";
 }
 
 uint64_t BytesOf(RingEntry& entry) {
@@ -105,7 +108,8 @@ Outcome RingWorker::RegisterEntries() {
   // What the kernel refuses completes at once; what it takes waits for a request.
   Outcome outcome = Ok();
   ring_.ForEachCompletion(kBatchMost, [this, &outcome](UserData data, int res) {
-    if (data.kind == CompletionKind::kCommand && JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
+    if (data.kind == CompletionKind::kCommand &&
+        JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
       outcome = Errno(-res);
     } else {
       OnCompletion(data, res);
@@ -118,7 +122,8 @@ void RingWorker::Loop() {
   ServeBatch();
   while (!Finished()) {
     ring_.SubmitAndWait();
-    ring_.ForEachCompletion(kBatchMost, [this](UserData data, int res) { OnCompletion(data, res); });
+    ring_.ForEachCompletion(kBatchMost,
+                            [this](UserData data, int res) { OnCompletion(data, res); });
     ServeBatch();
   }
   ring_.Submit();
@@ -176,7 +181,8 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
       ring_.PrepareCommand(entry);
       return;
     case CommandVerdict::kBroken:
-      group_.connection_.End(EndReason::kBroken, "the kernel refused a ring command with errno " + std::to_string(-res));
+      group_.connection_.End(EndReason::kBroken, "the kernel refused a ring command with errno " +
+                                                     std::to_string(-res));
       [[fallthrough]];
     case CommandVerdict::kEntryGone:
       entry.Returned();
@@ -186,7 +192,8 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
 }
 
 void RingWorker::OnTransfer(RingEntry& entry, int res) {
-  const bool moves = entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
+  const bool moves =
+      entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
   const uint32_t bytes = moves ? entry.transfer.bytes : 0;
   const TransferVerdict verdict = JudgeTransfer(entry.done_bytes, bytes, res);
   if (verdict == TransferVerdict::kRetry) {
@@ -198,13 +205,15 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   if (moves && res > 0) {
     entry.done_bytes += static_cast<uint32_t>(res);
     const bool reads = entry.transfer.kind == Transfer::Kind::kRead;
-    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes).Add(static_cast<uint64_t>(res));
+    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes)
+        .Add(static_cast<uint64_t>(res));
   }
   if (verdict == TransferVerdict::kMore) {
     QueueTransfer(entry);
     return;
   }
-  const int64_t result = res < 0 && entry.done_bytes == 0 ? int64_t{res} : int64_t{entry.done_bytes};
+  const int64_t result =
+      res < 0 && entry.done_bytes == 0 ? int64_t{res} : int64_t{entry.done_bytes};
   Answer(entry, group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, result));
 }
 
@@ -249,8 +258,9 @@ void RingWorker::ServeBatch() {
   batch_.swap(batch);  // keeps the capacity
 }
 
-// Counts the entry as away. The count goes up before the stop is looked at, and a worker that stops looks in the opposite order, so
-// that none ends with an entry on its way to it. False: stopping, nothing is to be sent any more.
+// Counts the entry as away. The count goes up before the stop is looked at, and a worker that stops
+// looks in the opposite order, so that none ends with an entry on its way to it. False: stopping,
+// nothing is to be sent any more.
 bool RingWorker::MaySend(RingEntry& entry) {
   if (entry.away) return true;  // counted already: every worker waits for it
   group_.entries_away_.fetch_add(1);
@@ -284,7 +294,8 @@ void RingWorker::Serve(RingEntry& entry) {
 void RingWorker::Carry(RingEntry& entry, const Action& action) {
   switch (action.kind) {
     case Action::Kind::kReply:
-    case Action::Kind::kNoReply:  // a FORGET that came over the ring: it is committed like any other
+    case Action::Kind::kNoReply:  // a FORGET that came over the ring: it is committed like any
+                                  // other
       Answer(entry, action);
       return;
     case Action::Kind::kTransfer:
@@ -319,7 +330,8 @@ void RingWorker::StartTransfer(RingEntry& entry) {
 void RingWorker::QueueTransfer(RingEntry& entry) {
   ring_.PrepareTransfer(entry);
   if (entry.transfer.kind != Transfer::Kind::kWrite) return;
-  // The kernel takes the thread's credentials when the write is submitted: now, under those that it is meant for.
+  // The kernel takes the thread's credentials when the write is submitted: now, under those that it
+  // is meant for.
   identity_->SetStripsSuid(entry.transfer.strips_suid);
   ring_.Submit();
 }
@@ -341,9 +353,11 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   FileSystem::CountReply(counters_, entry.request(), action);
   entry.Answer(action);
   --serving_;
-  // A guest that came alone goes home, so that its queue's next lone request meets the worker of its own CPU.
+  // A guest that came alone goes home, so that its queue's next lone request meets the worker of
+  // its own CPU.
   if (entry.home() != index_ && alone_ && MaySend(entry)) {
-    ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(), UserData{CompletionKind::kCommit, entry.index()},
+    ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(),
+                         UserData{CompletionKind::kCommit, entry.index()},
                          UserData{CompletionKind::kCommitUnsent, entry.index()});
     return;
   }

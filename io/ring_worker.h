@@ -1,8 +1,10 @@
-// One thread with one ring that serves the entries of its CPU's queue, and helps out another worker whose batch is long.
+// One thread with one ring that serves the entries of its CPU's queue, and helps out another worker
+// whose batch is long.
 //
-// Floor 3. Owned by RingGroup, which owns the entries and their memory. Start and the calls before it run on the control thread; Offloaded and Poke
-// may be called from any thread; all else is the worker's own thread. Set-up errors are told by the futures; after that an error
-// ends the connection.
+// Floor 3. Owned by RingGroup, which owns the entries and their memory. Start and the calls before
+// it run on the control thread; Offloaded and Poke may be called from any thread; all else is the
+// worker's own thread. Set-up errors are told by the futures; after that an error ends the
+// connection.
 #ifndef SHUNTFS_IO_RING_WORKER_H_
 #define SHUNTFS_IO_RING_WORKER_H_
 
@@ -32,7 +34,8 @@ class RingWorker {
 
   // Starts the thread and has it open its ring with the registered region. Waits for that.
   Outcome SetUp(int fuse_fd, const BufferTable& table);
-  // Has the thread register its entries (INIT was answered) and waits until the kernel took or refused them; then it serves.
+  // Has the thread register its entries (INIT was answered) and waits until the kernel took or
+  // refused them; then it serves.
   Outcome Register();
   // Instead of Register: ends the thread.
   void Abandon();
@@ -86,8 +89,8 @@ class RingWorker {
   Counters counters_;
   WritePacer pacer_;
   std::vector<RingEntry*> batch_;
-  uint32_t serving_ = 0;     // requests taken and not committed or handed on
-  bool alone_ = true;        // the batch in work is one request
+  uint32_t serving_ = 0;  // requests taken and not committed or handed on
+  bool alone_ = true;     // the batch in work is one request
 
   std::mutex offloaded_mutex_;
   std::vector<std::pair<RingEntry*, Action>> offloaded_;  // guarded by offloaded_mutex_

@@ -1,7 +1,7 @@
 // Threads that may wait: what must not stop a ring thread runs here.
 //
-// Floor 3. Threads are started when a job finds none idle, up to a limit, and wait for more until Stop. Submit may be called
-// from any thread. Jobs run in no particular order.
+// Floor 3. Threads are started when a job finds none idle, up to a limit, and wait for more until
+// Stop. Submit may be called from any thread. Jobs run in no particular order.
 #ifndef SHUNTFS_IO_SLOW_POOL_H_
 #define SHUNTFS_IO_SLOW_POOL_H_
 

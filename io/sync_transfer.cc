@@ -10,12 +10,14 @@ namespace shuntfs {
 namespace {
 
 int64_t RunSync(const Transfer& transfer) {
-  const int rc = transfer.kind == Transfer::Kind::kFsync ? fsync(transfer.fd) : fdatasync(transfer.fd);
+  const int rc =
+      transfer.kind == Transfer::Kind::kFsync ? fsync(transfer.fd) : fdatasync(transfer.fd);
   return rc == 0 ? 0 : -errno;
 }
 
 ssize_t MoveOnce(const Transfer& transfer, std::byte* at, size_t bytes, uint64_t offset) {
-  if (transfer.kind == Transfer::Kind::kRead) return pread(transfer.fd, at, bytes, static_cast<off_t>(offset));
+  if (transfer.kind == Transfer::Kind::kRead)
+    return pread(transfer.fd, at, bytes, static_cast<off_t>(offset));
   if (transfer.rw_flags == 0) return pwrite(transfer.fd, at, bytes, static_cast<off_t>(offset));
   const iovec piece{at, bytes};
   return pwritev2(transfer.fd, &piece, 1, static_cast<off_t>(offset), transfer.rw_flags);
@@ -23,14 +25,16 @@ ssize_t MoveOnce(const Transfer& transfer, std::byte* at, size_t bytes, uint64_t
 
 }  // namespace
 
-int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload, ThreadIdentity& identity,
-                    Counters& counters) {
-  if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync) return RunSync(transfer);
+int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload,
+                    ThreadIdentity& identity, Counters& counters) {
+  if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync)
+    return RunSync(transfer);
   const bool reads = transfer.kind == Transfer::Kind::kRead;
   if (!reads) identity.SetStripsSuid(transfer.strips_suid);
   uint32_t done = 0;
   while (done < transfer.bytes) {
-    const ssize_t n = MoveOnce(transfer, payload.data() + done, transfer.bytes - done, transfer.offset + done);
+    const ssize_t n =
+        MoveOnce(transfer, payload.data() + done, transfer.bytes - done, transfer.offset + done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && done == 0) return -errno;
     if (n <= 0) break;

@@ -1,4 +1,5 @@
-// Transfers by plain system calls on the calling thread, and the rule for when a ring thread may do one.
+// Transfers by plain system calls on the calling thread, and the rule for when a ring thread may do
+// one.
 //
 // Floor 3.
 #ifndef SHUNTFS_IO_SYNC_TRANSFER_H_
@@ -13,14 +14,15 @@
 
 namespace shuntfs {
 
-// Carries the transfer out to its end. Bytes moved, or a negative errno; an error after some bytes gives the bytes.
-// `payload` holds at least transfer.bytes.
-int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload, ThreadIdentity& identity,
-                    Counters& counters);
+// Carries the transfer out to its end. Bytes moved, or a negative errno; an error after some bytes
+// gives the bytes. `payload` holds at least transfer.bytes.
+int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload,
+                    ThreadIdentity& identity, Counters& counters);
 
-// Decides whether a write may be done on the ring's own thread. It may as long as the file system takes writes
-// without waiting; after one that waited (the page cache is full of dirty pages) writes go to kernel workers for a while, so that
-// the other requests of the CPU do not wait with it. Times are of one monotonic clock, in nanoseconds.
+// Decides whether a write may be done on the ring's own thread. It may as long as the file system
+// takes writes without waiting; after one that waited (the page cache is full of dirty pages)
+// writes go to kernel workers for a while, so that the other requests of the CPU do not wait with
+// it. Times are of one monotonic clock, in nanoseconds.
 class WritePacer {
  public:
   static constexpr int64_t kSlowNs = 2'000'000;

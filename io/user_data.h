@@ -9,12 +9,12 @@
 namespace shuntfs {
 
 enum class CompletionKind : uint8_t {
-  kCommand,     // REGISTER or COMMIT_AND_FETCH of an entry
-  kTransfer,    // backing I/O of an entry
-  kEvent,       // the worker's eventfd
-  kServe,       // another worker hands over an entry with a request in it (MSG_RING)
-  kCommit,      // another worker hands back an entry with the reply in it (MSG_RING)
-  kServeUnsent, // our own kServe message was not delivered
+  kCommand,      // REGISTER or COMMIT_AND_FETCH of an entry
+  kTransfer,     // backing I/O of an entry
+  kEvent,        // the worker's eventfd
+  kServe,        // another worker hands over an entry with a request in it (MSG_RING)
+  kCommit,       // another worker hands back an entry with the reply in it (MSG_RING)
+  kServeUnsent,  // our own kServe message was not delivered
   kCommitUnsent,
 };
 
@@ -28,8 +28,10 @@ struct UserData {
     return {static_cast<CompletionKind>(packed >> 56), static_cast<uint32_t>(packed)};
   }
 };
-static_assert(UserData::Unpack(UserData{CompletionKind::kCommit, 0xffffffff}.Pack()).kind == CompletionKind::kCommit);
-static_assert(UserData::Unpack(UserData{CompletionKind::kCommit, 0xfffffffe}.Pack()).entry == 0xfffffffe);
+static_assert(UserData::Unpack(UserData{CompletionKind::kCommit, 0xffffffff}.Pack()).kind ==
+              CompletionKind::kCommit);
+static_assert(UserData::Unpack(UserData{CompletionKind::kCommit, 0xfffffffe}.Pack()).entry ==
+              0xfffffffe);
 
 }  // namespace shuntfs
 

@@ -1,7 +1,7 @@
 // The error type of operations and system calls: a positive errno value.
 //
-// Floor 0. Plain values, any thread. An Errno goes straight into a FUSE reply as -value; start-up and
-// control code use absl::Status instead (docs/architecture.md, "Errors").
+// Floor 0. Plain values, any thread. An Errno goes straight into a FUSE reply as -value; start-up
+// and control code use absl::Status instead (docs/architecture.md, "Errors").
 #ifndef SHUNTFS_CORE_BASE_ERRNO_H_
 #define SHUNTFS_CORE_BASE_ERRNO_H_
 
@@ -30,8 +30,9 @@ class Errno {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
-  Result(Errno error) : state_(std::in_place_index<1>, error) {}         // NOLINT: implicit on purpose
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit on purpose
+  Result(Errno error) : state_(std::in_place_index<1>, error) {}  // NOLINT: implicit on purpose
 
   bool ok() const { return state_.index() == 0; }
   Errno error() const { return std::get<1>(state_); }

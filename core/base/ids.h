@@ -1,4 +1,5 @@
-// Strong types for the numbers that pass between the kernel and us, so that one cannot be handed over for another.
+// Strong types for the numbers that pass between the kernel and us, so that one cannot be handed
+// over for another.
 //
 // Floor 0. Plain values.
 #ifndef SHUNTFS_CORE_BASE_IDS_H_
@@ -21,7 +22,8 @@ class StrongId {
   Rep value_ = 0;
 };
 
-// What the kernel calls an inode: low 32 bits the slot of our table, high 32 bits the slot's generation. 1 is the root, 0 is none.
+// What the kernel calls an inode: low 32 bits the slot of our table, high 32 bits the slot's
+// generation. 1 is the root, 0 is none.
 using NodeId = StrongId<struct NodeIdTag, uint64_t>;
 // What the kernel calls an open file or directory, built like NodeId.
 using FileHandle = StrongId<struct FileHandleTag, uint64_t>;

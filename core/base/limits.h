@@ -15,34 +15,36 @@ inline constexpr size_t kNameMax = 255;
 // XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux.
 inline constexpr size_t kXattrValueMax = 65536;
 
-// One request never carries more than this beside its headers: 256 pages, the default of fs.fuse.max_pages_limit.
+// One request never carries more than this beside its headers: 256 pages, the default of
+// fs.fuse.max_pages_limit.
 inline constexpr uint32_t kMaxWriteBytes = 1U << 20;
 inline constexpr uint32_t kMinWriteBytes = 4096;
 
-// Inode numbers of file systems mounted below SRC get the file system's index above this bit, since FUSE
-// shows one st_dev for all of them and (st_dev, st_ino) names a file to tar, rsync and find.
+// Inode numbers of file systems mounted below SRC get the file system's index above this bit, since
+// FUSE shows one st_dev for all of them and (st_dev, st_ino) names a file to tar, rsync and find.
 inline constexpr int kForeignInodeShift = 48;
 
-// A parent chain longer than this cannot come from a path that a program could have walked (PATH_MAX / 2).
+// A parent chain longer than this cannot come from a path that a program could have walked
+// (PATH_MAX / 2).
 inline constexpr int kMaxReopenDepth = 2048;
 
-// Descriptors kept free for open files, rings, sockets and short-lived opens when inodes are cached by
-// descriptor: the cache uses at most this share of RLIMIT_NOFILE.
+// Descriptors kept free for open files, rings, sockets and short-lived opens when inodes are cached
+// by descriptor: the cache uses at most this share of RLIMIT_NOFILE.
 inline constexpr uint64_t kPathFdShareNumerator = 1;
 inline constexpr uint64_t kPathFdShareDenominator = 2;
 
 // How many cached inode descriptors one run of the evicter gives back.
 inline constexpr int kPathFdEvictBatch = 64;
 
-// Shrinking a file by more than this can take long enough to be felt by the other requests of the CPU, so
-// the slow pool does it. ext4 frees about 1 GiB in 10 ms.
+// Shrinking a file by more than this can take long enough to be felt by the other requests of the
+// CPU, so the slow pool does it. ext4 frees about 1 GiB in 10 ms.
 inline constexpr uint64_t kLargeFileBytes = 256ULL << 20;
 
 // copy_file_range copies at most this much before it looks whether the caller was interrupted.
 inline constexpr uint64_t kCopyChunkBytes = 64ULL << 20;
 
-// Threads that run what may block for long, started on demand: as many requests can hang on a dead network file system before
-// others wait for it.
+// Threads that run what may block for long, started on demand: as many requests can hang on a dead
+// network file system before others wait for it.
 inline constexpr int kSlowPoolThreads = 64;
 
 // Readers of /dev/fuse in device mode: grown on demand up to this many.

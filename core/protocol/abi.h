@@ -1,7 +1,8 @@
 // The FUSE wire as the kernel defines it (include/uapi/linux/fuse.h, up to 7.46), stated in C++.
 //
-// Floor 1. Layouts only; tests/protocol compares them with the newest kernel header. Every struct is
-// little more than bytes: fixed size, no padding that is not named, copied in and out with memcpy.
+// Floor 1. Layouts only; tests/protocol compares them with the newest kernel header. Every struct
+// is little more than bytes: fixed size, no padding that is not named, copied in and out with
+// memcpy.
 #ifndef SHUNTFS_CORE_PROTOCOL_ABI_H_
 #define SHUNTFS_CORE_PROTOCOL_ABI_H_
 

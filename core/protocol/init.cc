@@ -8,29 +8,31 @@ namespace {
 
 constexpr uint32_t kPageBytes = 4096;
 
-// Taken whenever the kernel offers them. Not here on purpose: POSIX_LOCKS and FLOCK_LOCKS (the kernel keeps the
-// locks of the mount itself, and a blocking lock never reaches us), EXPORT_SUPPORT (no lookup by number from
-// outside), SUBMOUNTS (virtiofs only).
+// Taken whenever the kernel offers them. Not here on purpose: POSIX_LOCKS and FLOCK_LOCKS (the
+// kernel keeps the locks of the mount itself, and a blocking lock never reaches us), EXPORT_SUPPORT
+// (no lookup by number from outside), SUBMOUNTS (virtiofs only).
 constexpr uint64_t kAlways =
-    abi::kInitAsyncRead | abi::kInitAtomicOTrunc | abi::kInitBigWrites | abi::kInitDontMask | abi::kInitHasIoctlDir |
-    abi::kInitAutoInvalData | abi::kInitDoReaddirplus | abi::kInitReaddirplusAuto | abi::kInitAsyncDio |
-    abi::kInitParallelDirops | abi::kInitPosixAcl | abi::kInitMaxPages | abi::kInitCacheSymlinks |
-    abi::kInitHandleKillprivV2 | abi::kInitSetxattrExt | abi::kInitExt | abi::kInitCreateSuppGroup |
-    abi::kInitDirectIoAllowMmap;
+    abi::kInitAsyncRead | abi::kInitAtomicOTrunc | abi::kInitBigWrites | abi::kInitDontMask |
+    abi::kInitHasIoctlDir | abi::kInitAutoInvalData | abi::kInitDoReaddirplus |
+    abi::kInitReaddirplusAuto | abi::kInitAsyncDio | abi::kInitParallelDirops | abi::kInitPosixAcl |
+    abi::kInitMaxPages | abi::kInitCacheSymlinks | abi::kInitHandleKillprivV2 |
+    abi::kInitSetxattrExt | abi::kInitExt | abi::kInitCreateSuppGroup | abi::kInitDirectIoAllowMmap;
 
 }  // namespace
 
 InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& wishes) {
   InitResult result;
   if (init_in.size() < abi::kCompatInitInSize) {
-    result.error = "the kernel's INIT request is too short (" + std::to_string(init_in.size()) + " bytes)";
+    result.error =
+        "the kernel's INIT request is too short (" + std::to_string(init_in.size()) + " bytes)";
     return result;
   }
   abi::InitIn in{};
   std::memcpy(&in, init_in.data(), std::min(sizeof(in), init_in.size()));
   if (in.major != abi::kKernelVersion || in.minor < abi::kMinKernelMinorVersion) {
-    result.error = "this kernel speaks FUSE " + std::to_string(in.major) + "." + std::to_string(in.minor) +
-                   "; 7." + std::to_string(abi::kMinKernelMinorVersion) + " (Linux 5.4) or later is needed";
+    result.error = "this kernel speaks FUSE " + std::to_string(in.major) + "." +
+                   std::to_string(in.minor) + "; 7." + std::to_string(abi::kMinKernelMinorVersion) +
+                   " (Linux 5.4) or later is needed";
     return result;
   }
 

@@ -1,6 +1,7 @@
 // The INIT negotiation: what the kernel offers, what we take, what that makes of requests.
 //
-// Floor 1: a pure function of plain structs. Flags: include/uapi/linux/fuse.h, fs/fuse/inode.c (process_init_reply).
+// Floor 1: a pure function of plain structs. Flags: include/uapi/linux/fuse.h, fs/fuse/inode.c
+// (process_init_reply).
 #ifndef SHUNTFS_CORE_PROTOCOL_INIT_H_
 #define SHUNTFS_CORE_PROTOCOL_INIT_H_
 
@@ -17,9 +18,10 @@ namespace shuntfs {
 struct InitWishes {
   bool over_io_uring = false;
   bool writeback_cache = false;
-  uint32_t max_write_bytes = 1U << 20;      // a power of two of pages
-  uint32_t max_pages_limit = 256;           // fs.fuse.max_pages_limit of this kernel
-  uint32_t max_readahead_bytes = 1U << 20;  // the kernel takes the lower of this and the bdi's window
+  uint32_t max_write_bytes = 1U << 20;  // a power of two of pages
+  uint32_t max_pages_limit = 256;       // fs.fuse.max_pages_limit of this kernel
+  uint32_t max_readahead_bytes = 1U
+                                 << 20;  // the kernel takes the lower of this and the bdi's window
   uint16_t max_background = 64;
 };
 

@@ -9,7 +9,8 @@ using abi::Opcode;
 
 constexpr std::array<OpcodeInfo, abi::kOpcodeEnd> MakeTable() {
   std::array<OpcodeInfo, abi::kOpcodeEnd> table{};
-  const auto set = [&table](Opcode opcode, std::string_view name, size_t op_in_size, bool has_reply = true) {
+  const auto set = [&table](Opcode opcode, std::string_view name, size_t op_in_size,
+                            bool has_reply = true) {
     table[static_cast<uint32_t>(opcode)] = {name, static_cast<uint16_t>(op_in_size), has_reply};
   };
   set(Opcode::kLookup, "LOOKUP", 0);
@@ -95,7 +96,8 @@ std::optional<uint32_t> Request::supplementary_group() const {
       uint32_t words[2];
       if (body.size() < sizeof(words)) return std::nullopt;
       std::memcpy(words, body.data(), sizeof(words));
-      if (words[0] != 1) return std::nullopt;  // the kernel sends the one that matches the parent's group
+      if (words[0] != 1)
+        return std::nullopt;  // the kernel sends the one that matches the parent's group
       return words[1];
     }
     rest = rest.subspan(ext.size);
@@ -109,7 +111,8 @@ Result<Unit> DecodeMessage(std::span<std::byte> message, const WireFormat& forma
   if (out->header.len != message.size()) return Errno(EINVAL);
   std::span<std::byte> body = message.subspan(sizeof(abi::InHeader));
   size_t op_in_size = InfoOf(out->header.opcode).op_in_size;
-  if (out->opcode() == Opcode::kSetxattr && !format.setxattr_ext) op_in_size = abi::kCompatSetxattrInSize;
+  if (out->opcode() == Opcode::kSetxattr && !format.setxattr_ext)
+    op_in_size = abi::kCompatSetxattrInSize;
   if (body.size() < op_in_size) return Errno(EINVAL);
   out->op_in.fill(std::byte{0});
   std::memcpy(out->op_in.data(), body.data(), op_in_size);

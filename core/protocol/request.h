@@ -1,8 +1,8 @@
 // One FUSE request as the handlers see it, and its decoding from either transport.
 //
-// Floor 1: pure, no system calls, fuzzed (tests/protocol/request_fuzz.cc). Every length is bounded here once;
-// behind it nobody looks at a raw message. Layouts: include/uapi/linux/fuse.h; which argument lies where on the
-// ring: docs/kernel_interface.md.
+// Floor 1: pure, no system calls, fuzzed (tests/protocol/request_fuzz.cc). Every length is bounded
+// here once; behind it nobody looks at a raw message. Layouts: include/uapi/linux/fuse.h; which
+// argument lies where on the ring: docs/kernel_interface.md.
 #ifndef SHUNTFS_CORE_PROTOCOL_REQUEST_H_
 #define SHUNTFS_CORE_PROTOCOL_REQUEST_H_
 
@@ -34,7 +34,8 @@ struct WireFormat {
   bool setxattr_ext = false;
 };
 
-// A decoded request. `payload` points into the transport's buffer and lives until the reply is written there.
+// A decoded request. `payload` points into the transport's buffer and lives until the reply is
+// written there.
 struct Request {
   abi::InHeader header{};
   std::array<std::byte, abi::kUringOpInSize> op_in{};
@@ -59,12 +60,12 @@ struct Request {
 };
 
 // A message read from /dev/fuse: header, first argument, the rest, without gaps.
-// EINVAL: too short, a length that does not match, or an unknown extension length. The header is filled in
-// whenever the message holds one, so that an error can be answered.
+// EINVAL: too short, a length that does not match, or an unknown extension length. The header is
+// filled in whenever the message holds one, so that an error can be answered.
 Result<Unit> DecodeMessage(std::span<std::byte> message, const WireFormat& format, Request* out);
 
-// A request from a ring entry. `header` is our copy; `payload` is the whole payload area of the entry, and
-// `payload_bytes` what the kernel says it filled.
+// A request from a ring entry. `header` is our copy; `payload` is the whole payload area of the
+// entry, and `payload_bytes` what the kernel says it filled.
 Result<Unit> DecodeRingEntry(const abi::UringReqHeader& header, std::span<std::byte> payload,
                              uint32_t payload_bytes, Request* out);
 
@@ -73,8 +74,8 @@ class PayloadReader {
  public:
   explicit PayloadReader(std::span<std::byte> rest) : rest_(rest) {}
 
-  // One path component, NUL-terminated in place (so .data() is a C string). EINVAL: unterminated, empty, "." or "..", or
-  // with a slash; ENAMETOOLONG over 255 bytes.
+  // One path component, NUL-terminated in place (so .data() is a C string). EINVAL: unterminated,
+  // empty, "." or "..", or with a slash; ENAMETOOLONG over 255 bytes.
   Result<std::string_view> Name();
   // Any NUL-terminated string (symlink target, xattr name). EINVAL: unterminated.
   Result<std::string_view> String();

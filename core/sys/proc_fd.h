@@ -1,4 +1,5 @@
-// Names of open descriptors below /proc, for the system calls that take no O_PATH descriptor (open for I/O, chmod, xattrs, link).
+// Names of open descriptors below /proc, for the system calls that take no O_PATH descriptor (open
+// for I/O, chmod, xattrs, link).
 //
 // Floor 0. Any thread.
 #ifndef SHUNTFS_CORE_SYS_PROC_FD_H_
@@ -10,8 +11,9 @@
 
 namespace shuntfs {
 
-// /proc/self/fd, opened at the first call and kept, so that nothing mounted over /proc later can redirect it. -1: /proc is not
-// mounted. Not to be called before the process has forked for the last time.
+// /proc/self/fd, opened at the first call and kept, so that nothing mounted over /proc later can
+// redirect it. -1: /proc is not mounted. Not to be called before the process has forked for the
+// last time.
 inline int ProcFdDirectory() {
   static const int directory = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
   return directory;
@@ -30,7 +32,9 @@ class FdName {
 // "/proc/self/fd/N", for the calls that have no *at form.
 class FdPath {
  public:
-  explicit FdPath(int fd) { *std::to_chars(text_ + kPrefix, text_ + sizeof(text_) - 1, fd).ptr = '\0'; }
+  explicit FdPath(int fd) {
+    *std::to_chars(text_ + kPrefix, text_ + sizeof(text_) - 1, fd).ptr = '\0';
+  }
   const char* c_str() const { return text_; }
 
  private:

@@ -57,7 +57,8 @@ void ThreadIdentity::SetUmask(mode_t mask) {
   umask_ = mask;
 }
 
-CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks) : thread_(thread) {
+CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks)
+    : thread_(thread) {
   if (!thread_.privileged_ || (caller.uid == 0 && caller.gid == 0 && !caller.supplementary)) return;
   switched_ = true;
   // The base state first, so that leaving the scope restores exactly it.
@@ -70,8 +71,8 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
       return;
     }
   }
-  // setfsgid and setfsuid tell nothing of failure but by asking again. Group before user: the user change drops the
-  // capabilities that the group change needs.
+  // setfsgid and setfsuid tell nothing of failure but by asking again. Group before user: the user
+  // change drops the capabilities that the group change needs.
   setfsgid(caller.gid);
   setfsuid(caller.uid);
   if (static_cast<gid_t>(setfsgid(static_cast<gid_t>(-1))) != caller.gid ||

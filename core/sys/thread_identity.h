@@ -1,8 +1,9 @@
 // The credentials, capabilities and umask of one serving thread.
 //
-// Floor 0. One object per thread, used by that thread only: Linux keeps all of this per thread as long as the raw system calls are used.
-// The thread normally acts as the daemon itself. A caller's identity is taken for one system call by CallerScope, which puts
-// everything back when it goes: nothing of it can reach the next request. See credentials(7), capabilities(7).
+// Floor 0. One object per thread, used by that thread only: Linux keeps all of this per thread as
+// long as the raw system calls are used. The thread normally acts as the daemon itself. A caller's
+// identity is taken for one system call by CallerScope, which puts everything back when it goes:
+// nothing of it can reach the next request. See credentials(7), capabilities(7).
 #ifndef SHUNTFS_CORE_SYS_THREAD_IDENTITY_H_
 #define SHUNTFS_CORE_SYS_THREAD_IDENTITY_H_
 
@@ -22,15 +23,16 @@ struct Caller {
 
 class ThreadIdentity {
  public:
-  // Adopts the calling thread: gives it a umask and working directory of its own and, when `privileged`, drops what a file
-  // server must not have: supplementary groups, and CAP_SYS_RESOURCE (with it, quotas and reserved blocks would not
-  // count for anybody). Without privilege nothing is switched, ever: the daemon acts as its user.
+  // Adopts the calling thread: gives it a umask and working directory of its own and, when
+  // `privileged`, drops what a file server must not have: supplementary groups, and
+  // CAP_SYS_RESOURCE (with it, quotas and reserved blocks would not count for anybody). Without
+  // privilege nothing is switched, ever: the daemon acts as its user.
   static Result<ThreadIdentity> Adopt(bool privileged);
 
   bool privileged() const { return privileged_; }
 
-  // Whether writes and truncates of this thread strip setuid and setgid bits (no CAP_FSETID) or leave them, as the
-  // caller's own would. Costs a system call only when it changes.
+  // Whether writes and truncates of this thread strip setuid and setgid bits (no CAP_FSETID) or
+  // leave them, as the caller's own would. Costs a system call only when it changes.
   void SetStripsSuid(bool strips);
 
   // Sets the thread's umask. Costs a system call only when it changes.
@@ -45,9 +47,10 @@ class ThreadIdentity {
   mode_t umask_ = 0;
 };
 
-// Acts as `caller` until it goes: what is created then belongs to the caller. The kernel has checked the caller's permission already
-// (default_permissions), so the thread keeps CAP_DAC_OVERRIDE: the backing file system is not asked a second time
-// with fewer groups than the caller has. Aborts the process if the daemon's own identity cannot be taken back.
+// Acts as `caller` until it goes: what is created then belongs to the caller. The kernel has
+// checked the caller's permission already (default_permissions), so the thread keeps
+// CAP_DAC_OVERRIDE: the backing file system is not asked a second time with fewer groups than the
+// caller has. Aborts the process if the daemon's own identity cannot be taken back.
 class CallerScope {
  public:
   enum class Checks {

@@ -152,7 +152,10 @@ _descendants() {
 _abort_all() {
   local connection
   {
-    cat "$WORK/.connections"
+    # A number whose connection has gone may be a stranger's by now.
+    while read -r connection; do
+      connection_is_gone "$connection" || printf '%s\n' "${connection%%:*}"
+    done <"$WORK/.connections"
     awk -v work="$WORK/" 'index($5, work) == 1 && / - fuse/ { split($3, d, ":"); print d[2] }' \
       /proc/self/mountinfo
   } | while read -r connection; do
@@ -264,7 +267,7 @@ mount_shuntfs() {
 # record_mount MNT: has the end of the test take down a mount of ours that something else made.
 record_mount() {
   printf '%s\n' "$1" >>"$WORK/.mounts"
-  connection_of "$1" >>"$WORK/.connections" ||
+  connection_identity "$1" >>"$WORK/.connections" ||
     fail "nothing is mounted at $1 after a successful mount"
 }
 
