@@ -1,5 +1,7 @@
 #include "core/inode_table.h"
 
+#include <algorithm>
+
 #include "core/base/limits.h"
 #include "core/base/log.h"
 
@@ -183,8 +185,10 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
       Shard& shard = ShardOf(inode->key_);
       const std::lock_guard lock(shard.mutex);
       if (lookups) {
-        CHECK(inode->nlookup_ >= count);
+        // Two FORGETs at once can name more than there are; what is too much is dropped.
+        count = std::min(count, inode->nlookup_);
         inode->nlookup_ -= count;
+        if (count == 0) return;
       }
       const uint64_t before = inode->refs_.fetch_sub(count, std::memory_order_acq_rel);
       CHECK(before >= count);

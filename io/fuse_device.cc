@@ -18,8 +18,8 @@ constexpr size_t kPage = 4096;
 
 Result<FuseDevice> FuseDevice::Create(int fd, uint32_t max_payload_bytes) {
   // [request: header page, payload][reply: one page that ends with the header][reply payload]
-  Result<MemoryRegion> region =
-      MemoryRegion::Map(2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer);
+  Result<MemoryRegion> region = MemoryRegion::Map(
+      2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer, MemoryRegion::Pages::kSmall);
   if (!region.ok()) return region.error();
   return FuseDevice(fd, std::move(*region), max_payload_bytes);
 }

@@ -9,7 +9,7 @@
 
 namespace shuntfs {
 
-Result<MemoryRegion> MemoryRegion::Map(size_t bytes) {
+Result<MemoryRegion> MemoryRegion::Map(size_t bytes, Pages pages) {
   constexpr size_t kPage = 4096;
   const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
   const size_t mapped = rounded + kHugePageBytes;
@@ -18,7 +18,9 @@ Result<MemoryRegion> MemoryRegion::Map(size_t bytes) {
   const auto address = reinterpret_cast<uintptr_t>(mapping);
   const uintptr_t aligned = (address + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   auto* begin = static_cast<std::byte*>(mapping) + (aligned - address);
-  madvise(begin, rounded, MADV_HUGEPAGE);  // a wish: works the same without
+  madvise(
+      begin, rounded,
+      pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // a wish: works the same without
   if (madvise(begin, rounded, MADV_DONTDUMP) != 0 || madvise(begin, rounded, MADV_DONTFORK) != 0) {
     const Errno error = Errno::Last();
     munmap(mapping, mapped);

@@ -16,7 +16,11 @@ namespace shuntfs {
 
 class MemoryRegion {
  public:
-  static Result<MemoryRegion> Map(size_t bytes);
+  enum class Pages {
+    kHuge,   // asked for, where the system has them: memory that is pinned and used whole
+    kSmall,  // only what is touched is taken
+  };
+  static Result<MemoryRegion> Map(size_t bytes, Pages pages = Pages::kHuge);
   MemoryRegion(MemoryRegion&& other) noexcept;
   MemoryRegion& operator=(MemoryRegion&&) = delete;
   ~MemoryRegion();

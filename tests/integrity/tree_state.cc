@@ -170,6 +170,7 @@ std::string DescribeAttributes(const struct stat& attributes) {
     description += " device=" + std::to_string(major(attributes.st_rdev)) + ":" +
                    std::to_string(minor(attributes.st_rdev));
   }
+  if (S_ISFIFO(mode) || S_ISCHR(mode) || S_ISBLK(mode) || S_ISSOCK(mode)) return description;
   if (attributes.st_mtim.tv_sec >= kFirstSecondOfNow) {
     description += " mtime=now";
   } else {

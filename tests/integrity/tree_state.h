@@ -5,7 +5,8 @@
 // ctime and atime, blocks, sizes and order of directories. Times that the test did not set
 // explicitly count as "now".
 // "Setgid" on a file that its group cannot execute is left out too: it has no effect, and whether a
-// write takes it away depends on the writer's groups, of which FUSE transmits only one.
+// write takes it away depends on the writer's groups, of which FUSE transmits only one. So are the
+// times of FIFOs and devices: the kernel serves these itself and tells a FUSE server nothing of it.
 //
 // Owner: tests/integrity. Thread: any. Errors: an entry that cannot be examined says so in its
 // text.

@@ -19,12 +19,15 @@ inner_pid=$(daemon_pid "$src/slow")
 trap 'kill -CONT "$inner_pid" 2>/dev/null; exit 1' INT TERM HUP
 
 client_waits() { grep -Eq 'fuse|request_wait' "/proc/$client/stack" 2>/dev/null; }
+# A signal that stops reaches the threads one by one; one that is not stopped yet could still answer.
+inner_is_stopped() { ! grep -h '^State:' "/proc/$inner_pid/task"/*/status | grep -qv 'T (stopped)'; }
 is_detached() { ! device_of_mount "$mnt" >/dev/null; }
 
 # start_client FILE: a client that waits for the inner file system, which is stopped.
 start_client() {
   must ls -lR "$mnt" >/dev/null
   must kill -STOP "$inner_pid"
+  wait_until 20 inner_is_stopped || fail "the inner file system does not stop"
   background cat "$mnt/slow/$1" >"$WORK/client.out" 2>&1
   client=$!
   wait_until 20 client_waits || fail "the client does not wait for the stopped file system"
