@@ -63,7 +63,10 @@ Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
 // Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked
 // for comes after it.
 Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
-  if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0) {
+  // chown(2) that names neither owner nor group comes with no field at all, and takes setuid away
+  // like any other.
+  constexpr uint32_t kNoField = abi::kSetattrFh | abi::kSetattrLockowner | abi::kSetattrKillSuidgid;
+  if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0 || (in.valid & ~kNoField) == 0) {
     // chown(2) takes setuid away from anybody, and decides about setgid by the caller's rights.
     call.identity.SetStripsSuid(call.request.header.uid != 0);
     if (const Outcome done = SetOwner(in, path_fd); !done.ok()) return done;

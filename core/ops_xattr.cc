@@ -53,6 +53,8 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
   const FdPath file(path->get());
+  call.identity.SetStripsSuid(
+      false);  // setting an ACL takes setgid away without the right to keep it
   const Outcome done = FromSyscall(setxattr(file.c_str(), name->data(), reader.rest().data(),
                                             in.size, static_cast<int>(in.flags)));
   if (!done.ok()) return Action::Error(done.error());
