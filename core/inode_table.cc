@@ -9,6 +9,7 @@ namespace shuntfs {
 namespace {
 
 constexpr int kFdShift = 32;
+constexpr size_t kSmallTable = 255;
 
 int FdIn(uint64_t packed) { return static_cast<int>(packed >> kFdShift) - 1; }
 uint64_t Pack(int fd, uint64_t users) {
@@ -194,6 +195,11 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
       CHECK(before >= count);
       if (before != count) return;
       shard.inodes.erase(inode->key_);
+      // A table keeps its size until told otherwise: what a walk over a large tree took is given
+      // back.
+      if (shard.inodes.capacity() > kSmallTable &&
+          shard.inodes.size() < shard.inodes.capacity() / 8)
+        shard.inodes.rehash(0);
       parent = inode->parent_;
     }
     slots_.Remove(inode->nodeid_.value());

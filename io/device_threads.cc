@@ -11,6 +11,9 @@
 namespace shuntfs {
 namespace {
 
+// A BATCH_FORGET can fill the whole buffer.
+constexpr size_t kLongMessageBytes = 64U << 10;
+
 // Interrupts a thread's read; it does nothing else.
 int WakeSignal() { return SIGRTMIN + 4; }
 
@@ -119,7 +122,10 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
   }
   FileSystem::CountReply(self.counters, request, action);
   self.counters.device_requests.Add();
-  if (action.kind == Action::Kind::kNoReply) return;
+  if (action.kind == Action::Kind::kNoReply) {
+    if (message.size() > kLongMessageBytes) device.ReleaseMessage();
+    return;
+  }
   const Outcome replied = device.Reply(request.header.unique, action);
   // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.
   if (!replied.ok() && replied.error() != Errno(ENOENT) && replied.error() != Errno(ENODEV)) {

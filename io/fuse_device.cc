@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -45,6 +46,11 @@ Result<std::span<std::byte>> FuseDevice::Read() {
   if (n < 0) return Errno::Last();
   AfterTheKernel();
   return request_.first(static_cast<size_t>(n));
+}
+
+void FuseDevice::ReleaseMessage() {
+  constexpr size_t kKept = 16 * kPage;
+  madvise(request_.data() + kKept, request_.size() / kPage * kPage - kKept, MADV_DONTNEED);
 }
 
 Outcome FuseDevice::Reply(uint64_t unique, const Action& action) {

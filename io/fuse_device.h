@@ -27,6 +27,10 @@ class FuseDevice {
   // was taken back; ask again.
   Result<std::span<std::byte>> Read();
 
+  // Gives the memory of the last message back, all but its beginning: after the rare ones that are
+  // long and not data, of which every thread would otherwise keep a copy.
+  void ReleaseMessage();
+
   // The area for a reply's arguments, page-aligned.
   std::span<std::byte> reply_area() const { return reply_; }
   // Answers `unique` with `action`, whose arguments lie in reply_area(). ENOENT: nobody waits any
