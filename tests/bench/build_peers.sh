@@ -24,10 +24,14 @@ fi
 # another than Debian's, and only its apt configuration tells.
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
   grep -v security | head -n 1 || true)
+if [ -z "$mirror" ]; then
+  echo "no Debian mirror is known to apt, so the peers cannot be fetched; run apt-get update" >&2
+  exit 1
+fi
 work=$(mktemp -d "$cache/build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-echo "deb-src ${mirror:-http://deb.debian.org/debian} sid main" >"$work/sources.list"
+echo "deb-src $mirror sid main" >"$work/sources.list"
 apt=(apt-get -q
   -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache"
   -o "Dir::Etc::sourcelist=$work/sources.list" -o "Dir::Etc::sourceparts=-"

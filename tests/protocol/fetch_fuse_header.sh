@@ -27,8 +27,12 @@ mkdir -p "$work"/{lists/partial,archives/partial,parts,preferences}
 
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null |
   grep -E '/debian/?$' | sort -u | head -n 1 || true)
+if [ -z "$mirror" ] && [ -z "$(cached)" ]; then
+  printf 'no kernel header: apt knows no Debian mirror; run apt-get update\n' >&2
+  exit 1
+fi
 for suite in unstable experimental; do
-  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "${mirror:-http://deb.debian.org/debian}" "$suite"
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite"
 done >"$work/sources.list"
 : >"$work/status"
 
@@ -58,7 +62,7 @@ fetch() {
 }
 
 if ! fetch >"$work/log" 2>&1 && [ -z "$(cached)" ]; then
-  printf 'no kernel header from %s: %s\n' "${mirror:-deb.debian.org}" "$(tail -n 1 "$work/log")" >&2
+  printf 'no kernel header from %s: %s\n' "$mirror" "$(tail -n 1 "$work/log")" >&2
   exit 1
 fi
 printf '%s\n' "$cache/$(cached)"
