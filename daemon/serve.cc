@@ -67,9 +67,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
   std::unique_ptr<Server> server(new Server());
   server->fuse_fd_ = std::move(fuse_fd);
   server->max_write_bytes_ = options.max_write_bytes;
-  const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event < 0) return Failed("an eventfd cannot be made", Errno::Last());
-  server->connection_ = std::make_unique<Connection>(UniqueFd(event));
+  Result<UniqueFd> event = Connection::MakeEvent();
+  if (!event.ok()) return Failed("an eventfd cannot be made", event.error());
+  server->connection_ = std::make_unique<Connection>(*std::move(event));
   if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd)); !done.ok())
     return done;
   const bool over_io_uring = mode == "per-entry";
