@@ -34,16 +34,25 @@ Outcome SetOwner(const abi::SetattrIn& in, int path_fd) {
   return FromSyscall(fchownat(path_fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
-Outcome SetSize(FileSystem& fs, const Call& call, const abi::SetattrIn& in, int path_fd) {
-  if ((in.valid & abi::kSetattrFh) != 0) {
-    const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
-    if (file != nullptr) return FromSyscall(ftruncate(file->fd.get(), static_cast<off_t>(in.size)));
-  }
-  // A lease of another process: the open waits for its holder only where nobody else has to wait.
-  const int flags = O_WRONLY | O_CLOEXEC | (call.may_block ? 0 : O_NONBLOCK);
-  const UniqueFd file(openat(ProcFdDirectory(), FdName(path_fd).c_str(), flags));
-  if (!file.valid()) return Errno::Last();
-  return FromSyscall(ftruncate(file.get(), static_cast<off_t>(in.size)));
+// The open file that a change of size goes through; null: the kernel named none.
+const OpenFile* SizedFile(FileSystem& fs, const abi::SetattrIn& in) {
+  return (in.valid & abi::kSetattrFh) != 0 ? fs.handles().Find(FileHandle(in.fh)) : nullptr;
+}
+
+// By path it has to be truncate(2): unlike ftruncate(2) it can leave the times of a file that has
+// the size already (tmpfs).
+Outcome SetSize(FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
+  const auto size = static_cast<off_t>(in.size);
+  if (const OpenFile* file = SizedFile(fs, in)) return FromSyscall(ftruncate(file->fd.get(), size));
+  return FromSyscall(truncate(FdPath(path_fd).c_str(), size));
+}
+
+// Whether the change of size may wait: truncate(2) waits for the holder of a lease, and freeing
+// much space takes its time.
+bool SizeMayBlock(FileSystem& fs, const Inode* inode, const abi::SetattrIn& in) {
+  if ((in.valid & abi::kSetattrSize) == 0) return false;
+  const uint64_t before = inode->size_hint();
+  return SizedFile(fs, in) == nullptr || (before > in.size && before - in.size > kLargeFileBytes);
 }
 
 Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
@@ -73,7 +82,7 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   }
   if ((in.valid & abi::kSetattrSize) != 0) {
     call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
-    if (const Outcome done = SetSize(fs, call, in, path_fd); !done.ok()) return done;
+    if (const Outcome done = SetSize(fs, in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrMode) != 0) {
     call.identity.SetStripsSuid(false);
@@ -118,19 +127,13 @@ Action OpSetattr(FileSystem& fs, Call& call) {
   Inode* inode = fs.inodes().Find(call.request.nodeid());
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::SetattrIn>();
-  const bool shrinks_much = (in.valid & abi::kSetattrSize) != 0 && inode->size_hint() > in.size &&
-                            inode->size_hint() - in.size > kLargeFileBytes;
-  if (shrinks_much && !call.may_block) return Action::Offload();
+  if (!call.may_block && SizeMayBlock(fs, inode, in)) return Action::Offload();
   Result<FileStatus> status = Errno(0);
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
     const Outcome done = ApplyAttributes(fs, call, in, path->get());
-    if (!done.ok()) {
-      // A lease on the file keeps a non-blocking open out until its holder gives in.
-      if (done.error() == Errno(EWOULDBLOCK) && !call.may_block) return Action::Offload();
-      return Action::Error(done.error());
-    }
+    if (!done.ok()) return Action::Error(done.error());
     status = StatusOf(path->get());
   }
   if (!status.ok()) return Action::Error(status.error());

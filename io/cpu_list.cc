@@ -14,7 +14,7 @@ std::vector<int> ParseCpuList(std::string_view text) {
   while (at < end && *at != '\n') {
     int first = 0;
     auto parsed = std::from_chars(at, end, first);
-    if (parsed.ec != std::errc() || first < 0) return {};
+    if (parsed.ec != std::errc() || first < 0 || first >= kMaxCpus) return {};
     int last = first;
     at = parsed.ptr;
     if (at < end && *at == '-') {
@@ -41,6 +41,7 @@ std::vector<int> ReadCpuList(const std::string& which) {
 std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible,
                                     const std::vector<int>& online, uint32_t workers) {
   std::vector<WorkerPlan> plan;
+  if (online.empty()) return plan;
   const size_t wanted = workers == 0 ? online.size() : std::min<size_t>(workers, online.size());
   for (size_t i = 0; i < wanted; ++i) plan.push_back({online[i], {}});
   size_t next = 0;

@@ -25,7 +25,7 @@ struct WorkerPlan {
 
 // One worker per online CPU (or `workers`, if not 0), each with its own CPU's queue; the queues of
 // the other possible CPUs are spread over them. The kernel needs an entry on every possible CPU's
-// queue before it serves any request (fs/fuse/dev_uring.c).
+// queue before it serves any request (fs/fuse/dev_uring.c). Empty when no CPU is online.
 std::vector<WorkerPlan> PlanWorkers(const std::vector<int>& possible,
                                     const std::vector<int>& online, uint32_t workers);
 

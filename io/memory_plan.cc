@@ -16,6 +16,24 @@ constexpr uint32_t kPageBytes = 4096;
 // One registered buffer is at most this long (io_uring/rsrc.c, io_buffer_validate).
 constexpr uint64_t kMaxBufferBytes = 1ULL << 30;
 
+// Which of the three limits keeps `payload_bytes` per entry out, and what to change.
+std::string Explain(const MemoryInputs& inputs, uint32_t payload_bytes) {
+  const uint64_t entries = uint64_t{kMinEntries} * inputs.queues;
+  const uint64_t payloads = payload_bytes * entries;
+  const uint64_t pinned = payloads + kEntryHeaderBytes * entries + kPageBytes;
+  std::string text = "the rings need " + std::to_string(pinned) + " bytes for " +
+                     std::to_string(inputs.queues) + " queues with " + std::to_string(kMinEntries) +
+                     " entries each, but ";
+  if (payloads > inputs.budget_bytes)
+    return text + "memory_budget allows " + std::to_string(inputs.budget_bytes) + ": raise it";
+  if (pinned > inputs.memlock_bytes) {
+    return text + "RLIMIT_MEMLOCK allows " + std::to_string(inputs.memlock_bytes) +
+           ": raise it (ulimit -l)";
+  }
+  return text + "the kernel registers no more than " + std::to_string(kMaxBufferBytes) +
+         " bytes as one buffer: lower max_write";
+}
+
 }  // namespace
 
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
@@ -37,15 +55,7 @@ MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
     result.plan.payload_bytes = payload;
     return result;
   }
-  const uint64_t needed = uint64_t{smallest + kEntryHeaderBytes} * kMinEntries * inputs.queues;
-  result.error = "the rings need " + std::to_string(needed) + " bytes for " +
-                 std::to_string(inputs.queues) + " queues with " + std::to_string(kMinEntries) +
-                 " entries each, but ";
-  result.error +=
-      inputs.memlock_bytes < inputs.budget_bytes
-          ? "RLIMIT_MEMLOCK allows " + std::to_string(inputs.memlock_bytes) +
-                ": raise it (ulimit -l)"
-          : "memory_budget allows " + std::to_string(inputs.budget_bytes) + ": raise it";
+  result.error = Explain(inputs, smallest);
   return result;
 }
 

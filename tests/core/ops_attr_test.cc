@@ -30,6 +30,13 @@ class AttrTest : public ::testing::Test {
     in.size = size;
     return in;
   }
+  // truncate(2) by path, on a thread that may wait.
+  Action Resize(uint64_t node, uint64_t size) {
+    client_.SetMayBlock(true);
+    const Action action = Setattr(node, Size(size));
+    client_.SetMayBlock(false);
+    return action;
+  }
 
   TempTree tree_;
   Client client_{tree_.path()};
@@ -77,7 +84,7 @@ TEST_F(AttrTest, SetattrChangesOnlyWhatItNames) {
   EXPECT_EQ(client_.Reply<abi::AttrOut>().attr.mode, uint32_t{S_IFREG | 0751});
   EXPECT_EQ(tree_.Status("f").stx_mode & 07777, 0751);
   EXPECT_EQ(tree_.Status("f").stx_size, 5u);
-  EXPECT_TRUE(Answered(Setattr(node, Size(2))));
+  EXPECT_TRUE(Answered(Resize(node, 2)));
   EXPECT_EQ(client_.Reply<abi::AttrOut>().attr.size, 2u);
   EXPECT_EQ(tree_.Content("f"), "12");
   EXPECT_EQ(tree_.Status("f").stx_mode & 07777, 0751);
@@ -146,25 +153,47 @@ TEST_F(AttrTest, ShrinkingALargeFileIsLeftToAThreadThatMayWait) {
   const uint64_t size = 2 * kLargeFileBytes;
   ASSERT_EQ(truncate(tree_.At("f").c_str(), static_cast<off_t>(size)), 0);
   const uint64_t node = client_.Lookup(kRoot, "f");
-  EXPECT_TRUE(Offloaded(Setattr(node, Size(0))));
+  abi::SetattrIn in = Size(0);
+  in.valid |= abi::kSetattrFh;
+  in.fh = client_.Open(node, O_RDWR);
+  EXPECT_TRUE(Offloaded(Setattr(node, in)));
   EXPECT_EQ(tree_.Status("f").stx_size, size);
-  EXPECT_TRUE(Answered(Setattr(node, Size(size - 4096)))) << "little to free";
-  EXPECT_TRUE(Answered(Setattr(node, Size(2 * size)))) << "nothing to free";
+  in.size = size - 4096;
+  EXPECT_TRUE(Answered(Setattr(node, in))) << "little to free";
+  in.size = 2 * size;
+  EXPECT_TRUE(Answered(Setattr(node, in))) << "nothing to free";
+  in.size = 0;
   client_.SetMayBlock(true);
-  EXPECT_TRUE(Answered(Setattr(node, Size(0))));
+  EXPECT_TRUE(Answered(Setattr(node, in)));
   client_.SetMayBlock(false);
   EXPECT_EQ(tree_.Status("f").stx_size, 0u);
-  EXPECT_TRUE(Answered(Setattr(node, Size(0)))) << "by now it is known to be small";
+  EXPECT_TRUE(Answered(Setattr(node, in))) << "by now it is known to be small";
 }
 
-TEST_F(AttrTest, TruncateOfALeasedFileIsLeftToAThreadThatMayWait) {
+TEST_F(AttrTest, TruncateByPathIsLeftToAThreadThatMayWait) {
   tree_.File("f", "12345");
-  const UniqueFd holder = tree_.Open("f", O_RDONLY);
-  fcntl(holder.get(), F_SETSIG, SIGURG);  // ignored by default, unlike SIGIO
-  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
-    GTEST_SKIP() << "no leases on " << tree_.path();
-  EXPECT_TRUE(Offloaded(Setattr(client_.Lookup(kRoot, "f"), Size(2))));
+  EXPECT_TRUE(Offloaded(Setattr(client_.Lookup(kRoot, "f"), Size(2)))) << "for a lease, maybe";
   EXPECT_EQ(tree_.Content("f"), "12345");
+}
+
+// On tmpfs truncate(2) leaves the times of an empty file that is to be empty; ftruncate(2) does
+// not.
+TEST(TruncateToTheSameSize, ChangesTheTimesOnlyThroughAHandle) {
+  const TempTree tree("/dev/shm");
+  tree.File("f");
+  const timespec long_ago[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, tree.At("f").c_str(), long_ago, 0), 0);
+  Client client(tree.path());
+  const uint64_t node = client.Lookup(kRoot, "f");
+  abi::SetattrIn in{};
+  in.valid = abi::kSetattrSize;
+  client.SetMayBlock(true);
+  EXPECT_TRUE(Answered(client.Send(Opcode::kSetattr, node, in)));
+  EXPECT_EQ(tree.Status("f").stx_mtime.tv_sec, 1);
+  in.valid |= abi::kSetattrFh;
+  in.fh = client.Open(node, O_RDWR);
+  EXPECT_TRUE(Answered(client.Send(Opcode::kSetattr, node, in)));
+  EXPECT_GT(tree.Status("f").stx_mtime.tv_sec, 1);
 }
 
 // The holder is told by this very truncate, gives the lease up, and the truncate goes on; nobody
@@ -180,8 +209,7 @@ TEST_F(AttrTest, TruncateOfALeasedFileWaitsForItsHolder) {
     while (fcntl(holder.get(), F_GETLEASE) == F_RDLCK) std::this_thread::yield();
     fcntl(holder.get(), F_SETLEASE, F_UNLCK);
   });
-  client_.SetMayBlock(true);
-  EXPECT_TRUE(Answered(Setattr(node, Size(2))));
+  EXPECT_TRUE(Answered(Resize(node, 2)));
   gives_in.join();
   EXPECT_EQ(tree_.Content("f"), "12");
 }

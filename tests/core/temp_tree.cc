@@ -20,8 +20,8 @@ void ExpectDone(int rc, const std::string& what) {
 
 }  // namespace
 
-TempTree::TempTree() {
-  path_ = ::testing::TempDir() + "/tree.XXXXXX";
+TempTree::TempTree(const std::string& folder) {
+  path_ = folder + "/tree.XXXXXX";
   if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << path_ << ": " << strerror(errno);
   // Reachable for a caller of any user, whatever the umask of the test.
   chmod(path_.c_str(), 0755);

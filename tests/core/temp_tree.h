@@ -4,6 +4,7 @@
 #ifndef SHUNTFS_TESTS_CORE_TEMP_TREE_H_
 #define SHUNTFS_TESTS_CORE_TEMP_TREE_H_
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace shuntfs {
 
 class TempTree {
  public:
-  TempTree();
+  // Below `folder`, so on its file system.
+  explicit TempTree(const std::string& folder = ::testing::TempDir());
   ~TempTree();
   TempTree(const TempTree&) = delete;
   TempTree& operator=(const TempTree&) = delete;

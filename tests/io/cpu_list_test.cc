@@ -33,7 +33,7 @@ TEST(ParseCpuList, ReadsTheKernelsFormat) {
 
 TEST(ParseCpuList, TakesNothingFromWhatItDoesNotUnderstand) {
   for (const char* bad : {"x", "-1", "3-", "3-1", "0-3x", "0;1", "0,,1", ",0", " 0", "0-",
-                          "0-99999999", "99999999999999999999", "0-3-5"}) {
+                          "0-99999999", "2000000000", "99999999999999999999", "0-3-5"}) {
     EXPECT_EQ(ParseCpuList(bad), List{}) << bad;
   }
 }
@@ -82,6 +82,7 @@ TEST(PlanWorkers, TakesAsManyWorkersAsAskedForAndThereAreCpus) {
   EXPECT_EQ(QueuesOf(PlanWorkers({0, 1, 2, 3}, {0, 1, 2, 3}, 3)),
             (std::vector<List>{{0, 3}, {1}, {2}}));
   EXPECT_EQ(PlanWorkers({0, 1}, {0, 1}, 9).size(), 2u);
+  EXPECT_TRUE(PlanWorkers({0, 1}, {}, 0).empty());
 }
 
 TEST(PlanWorkers, LeavesNoQueueWithoutAWorker) {

@@ -57,6 +57,14 @@ TEST(PlanMemory, RefusesWithTheNumbers) {
   EXPECT_EQ(budget.plan.entries_per_queue, 0u);
   EXPECT_NE(budget.error.find("memory_budget allows 262143"), std::string::npos) << budget.error;
 
+  // The payloads fit, the headers on top do not.
+  inputs = {.queues = 1, .budget_bytes = 64 * kMiB, .memlock_bytes = 4 * (64 << 10)};
+  EXPECT_NE(PlanMemory(inputs).error.find("RLIMIT_MEMLOCK allows 262144"), std::string::npos);
+  inputs = {.queues = 4096, .budget_bytes = kNoLimit};
+  const MemoryPlanResult buffer = PlanMemory(inputs);
+  EXPECT_EQ(buffer.plan.entries_per_queue, 0u);
+  EXPECT_NE(buffer.error.find("no more than 1073741824"), std::string::npos) << buffer.error;
+
   inputs = {.queues = 256, .budget_bytes = 256 * kMiB, .memlock_bytes = 8 * kMiB};
   const MemoryPlanResult locked = PlanMemory(inputs);
   EXPECT_EQ(locked.plan.entries_per_queue, 0u);

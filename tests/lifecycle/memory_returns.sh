@@ -21,7 +21,8 @@ for i in range(int(sys.argv[2])):
         os.mkdir(directory)
     os.mknod(f"{directory}/f{i}", 0o100644)
 END
-mount_shuntfs "$MODE" "$src" "$mnt"
+# A fixed number of threads: one that is added under load brings a buffer that stays.
+mount_shuntfs "$MODE" "$src" "$mnt" device_threads=2
 pid=$(daemon_pid "$mnt")
 
 resident_kib() { awk '$1 == "RssAnon:" { print $2 }' "/proc/$pid/status"; }
