@@ -22,7 +22,7 @@ bool ValidDataPath(const char* /*flag*/, const std::string& value) {
 }  // namespace
 
 DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
-DEFINE_string(data_path, "auto", "how file data moves: auto, per-entry or device");
+DEFINE_string(data_path, "auto", "how file data moves");
 DEFINE_validator(data_path, &ValidDataPath);
 DEFINE_bool(json, false, "print JSON");
 
@@ -42,14 +42,15 @@ struct FlagSpec {
 constexpr FlagSpec kForeground = {
     "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
 constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
-constexpr FlagSpec kDataPath = {
-    "data-path",
-    0,
-    "data_path",
-    true,
-    "MODE",
-    "auto (the default), per-entry or device; a mode that is named is used or the mount fails",
-    "auto, per-entry or device"};
+constexpr FlagSpec kDataPath = {"data-path",
+                                0,
+                                "data_path",
+                                true,
+                                "MODE",
+                                "auto (the default), zero-copy, buffer-pool, per-entry or device; "
+                                "a mode that is named is used or "
+                                "the mount fails",
+                                "auto, zero-copy, buffer-pool, per-entry or device"};
 constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
 
 struct CommandSpec {

@@ -36,8 +36,11 @@ struct alignas(64) Counters {
   Counter device_requests;
   Counter fixed_read_bytes;
   Counter fixed_write_bytes;
+  Counter zero_copy_read_bytes;
+  Counter zero_copy_write_bytes;
   Counter plain_read_bytes;
   Counter plain_write_bytes;
+  Counter pool_dry;     // requests that took the last slice of their queue's pool
   Counter offloaded;    // requests that the slow pool served
   Counter malformed;    // requests that the decoder refused
   Counter odd_forgets;  // FORGETs of more lookups than were counted

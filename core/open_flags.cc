@@ -17,6 +17,7 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
 
 uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options) {
   uint32_t flags = abi::kFopenParallelDirectWrites;
+  if (options.zero_copy) flags |= abi::kFopenIoUringZeroCopy;
   if (!file.device->wants_flush && !options.writeback) flags |= abi::kFopenNoflush;
   return flags;
 }

@@ -44,7 +44,7 @@ Action OpRead(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::ReadIn>();
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
-  if (in.size > call.reply.size()) return Action::Error(Errno(EINVAL));
+  if (!call.request.zero_copy && in.size > call.reply.size()) return Action::Error(Errno(EINVAL));
   Transfer transfer;
   transfer.kind = Transfer::Kind::kRead;
   transfer.policy = file->device->read;
@@ -59,7 +59,9 @@ Action OpWrite(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::WriteIn>();
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
-  if (in.size > call.request.payload.size()) return Action::Error(Errno(EINVAL));
+  const size_t sent =
+      call.request.zero_copy ? call.request.zero_copy_bytes : call.request.payload.size();
+  if (in.size > sent) return Action::Error(Errno(EINVAL));
   Transfer transfer;
   transfer.kind = Transfer::Kind::kWrite;
   // A write that waits for the disk goes to the ring whatever the file system: a kernel worker

@@ -1,12 +1,16 @@
 #include "daemon/compose.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <fstream>
 
 #include "core/base/unique_fd.h"
+#include "core/protocol/abi.h"
+#include "daemon/capability.h"
+#include "daemon/kernel_offer.h"
 #include "io/ring.h"
 
 namespace shuntfs {
@@ -14,37 +18,57 @@ namespace {
 
 constexpr const char* kEnableUring = "/sys/module/fuse/parameters/enable_uring";
 
-// A mode of a later kernel that this version has no code for.
-ModeProbe NotServed(const std::string& mode, const std::string& needs) {
-  return {mode, false, "it needs " + needs + ", and this version of shuntfs does not serve it", ""};
+ModeProbe Not(const std::string& mode, const std::string& reason, const std::string& remedy) {
+  return {mode, false, reason, remedy};
+}
+
+// For a mode that one of the modes below it needs as well.
+ModeProbe NotAs(const std::string& mode, const ModeProbe& lower) {
+  return Not(mode, lower.reason, lower.remedy);
 }
 
 ModeProbe ProbePerEntry() {
-  ModeProbe probe{"per-entry", false, "", ""};
+  const char* const mode = "per-entry";
   std::ifstream parameter(kEnableUring);
   char enabled = '\0';
   if (!(parameter >> enabled)) {
-    probe.reason = "this kernel has no FUSE over io_uring (Linux 6.14 has)";
-    probe.remedy = "boot Linux 6.14 or later, or load the fuse module";
-    return probe;
+    return Not(mode, "this kernel has no FUSE over io_uring (Linux 6.14 has)",
+               "boot Linux 6.14 or later, or load the fuse module");
   }
   if (enabled != 'Y' && enabled != '1') {
-    probe.reason = "FUSE over io_uring is switched off";
-    probe.remedy = std::string("echo Y > ") + kEnableUring;
-    return probe;
+    return Not(mode, "FUSE over io_uring is switched off", std::string("echo Y > ") + kEnableUring);
   }
   Ring ring;
   const UniqueFd any(open("/dev/null", O_RDWR | O_CLOEXEC));
   const Outcome opened = ring.Open({1, any.get()});
   if (!opened.ok()) {
-    probe.reason =
-        std::string("io_uring is not allowed here: ") + std::strerror(opened.error().value());
-    probe.remedy = "sysctl kernel.io_uring_disabled=0";
-    return probe;
+    return Not(
+        mode, std::string("io_uring is not allowed here: ") + std::strerror(opened.error().value()),
+        "sysctl kernel.io_uring_disabled=0");
   }
-  probe.available = true;
-  probe.reason = "FUSE over io_uring is enabled, and rings can be made";
-  return probe;
+  return {mode, true, "FUSE over io_uring is enabled, and rings can be made", ""};
+}
+
+ModeProbe ProbeBufferPool(const ModeProbe& per_entry, const Result<KernelOffer>& offer) {
+  const char* const mode = "buffer-pool";
+  if (!per_entry.available) return NotAs(mode, per_entry);
+  if (!offer.ok()) {
+    return Not(
+        mode,
+        std::string("the kernel cannot be asked for it: ") + std::strerror(offer.error().value()),
+        "run as root, or allow user namespaces");
+  }
+  if ((offer->init_flags & abi::kInitHasIoUringBufpool) == 0)
+    return Not(mode, "this kernel has no buffer pools (Linux 7.3 has)", "boot Linux 7.3 or later");
+  return {mode, true, "the kernel offers buffer pools", ""};
+}
+
+ModeProbe ProbeZeroCopy(const ModeProbe& buffer_pool) {
+  const char* const mode = "zero-copy";
+  if (!buffer_pool.available) return NotAs(mode, buffer_pool);
+  if (!HasCapability(CAP_SYS_ADMIN))
+    return Not(mode, "the kernel lets only CAP_SYS_ADMIN share callers' pages", "mount as root");
+  return {mode, true, "the kernel offers buffer pools, and CAP_SYS_ADMIN is held", ""};
 }
 
 ModeProbe ProbeDevice() {
@@ -57,19 +81,16 @@ ModeProbe ProbeDevice() {
 }  // namespace
 
 std::vector<ModeProbe> ProbeModes() {
-  ModeProbe device = ProbeDevice();
-  ModeProbe per_entry = ProbePerEntry();
-  if (!device.available) {
-    per_entry.available = false;
-    per_entry.reason = device.reason;
-    per_entry.remedy = device.remedy;
-  }
+  const ModeProbe device = ProbeDevice();
+  const ModeProbe per_entry = device.available ? ProbePerEntry() : NotAs("per-entry", device);
+  const ModeProbe buffer_pool =
+      ProbeBufferPool(per_entry, per_entry.available ? AskKernel() : Errno(ENOTSUP));
   return {
-      NotServed("zero-copy", "Linux 7.3 and CAP_SYS_ADMIN"),
-      NotServed("buffer-pool", "Linux 7.3"),
+      ProbeZeroCopy(buffer_pool),
+      buffer_pool,
       per_entry,
       device,
-      NotServed("kernel", "FUSE passthrough (Linux 6.9) and CAP_SYS_ADMIN"),
+      Not("kernel", "this version of shuntfs does not serve it", ""),
   };
 }
 

@@ -4,16 +4,17 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/protocol/init.h"
+#include "daemon/capability.h"
 #include "daemon/server_status.h"
 #include "io/fuse_device.h"
 
@@ -28,16 +29,10 @@ uint64_t DescriptorLimit() {
   return limit.rlim_cur;
 }
 
-bool HasIpcLock() {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
-  if (syscall(SYS_capget, &header, data) != 0) return false;
-  return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
-}
-
 uint64_t MemlockLimit() {
   rlimit limit{};
-  if (HasIpcLock() || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+  if (HasCapability(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY)
     return kNoLimit;
   return limit.rlim_cur;
 }
@@ -55,6 +50,14 @@ PolicyWish WishOf(const std::string& word) {
   return PolicyWish::kAuto;
 }
 
+// No value: requests are read from /dev/fuse.
+std::optional<RingMode> RingModeOf(const std::string& mode) {
+  if (mode == "zero-copy") return RingMode::kZeroCopy;
+  if (mode == "buffer-pool") return RingMode::kBufferPool;
+  if (mode == "per-entry") return RingMode::kPerEntry;
+  return std::nullopt;
+}
+
 absl::Status Failed(const std::string& what, Errno error) {
   return absl::InternalError(absl::StrFormat("%s: %s", what, std::strerror(error.value())));
 }
@@ -70,19 +73,22 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
   Result<UniqueFd> event = Connection::MakeEvent();
   if (!event.ok()) return Failed("an eventfd cannot be made", event.error());
   server->connection_ = std::make_unique<Connection>(*std::move(event));
-  if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd)); !done.ok())
+  const std::optional<RingMode> ring_mode = RingModeOf(mode);
+  if (absl::Status done = server->CreateFileSystem(options, std::move(source_fd), ring_mode);
+      !done.ok())
     return done;
-  const bool over_io_uring = mode == "per-entry";
-  if (over_io_uring) {
-    if (absl::Status done = server->CreateRings(options); !done.ok()) return done;
+  if (ring_mode) {
+    if (absl::Status done = server->CreateRings(options, *ring_mode); !done.ok()) return done;
   }
-  if (absl::Status done = server->AnswerInit(options, over_io_uring); !done.ok()) return done;
+  if (absl::Status done = server->AnswerInit(options, ring_mode); !done.ok()) return done;
   if (absl::Status done = server->StartThreads(options); !done.ok()) return done;
   return server;
 }
 
-absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd source_fd) {
+absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd source_fd,
+                                      std::optional<RingMode> ring_mode) {
   FileSystemOptions fs;
+  fs.zero_copy = ring_mode == RingMode::kZeroCopy;
   fs.noatime = options.noatime;
   fs.writeback = options.writeback;
   fs.privileged = options.privileged;
@@ -100,8 +106,9 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   return absl::OkStatus();
 }
 
-absl::Status Server::CreateRings(const ServeOptions& options) {
+absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
   RingGroupOptions group;
+  group.mode = mode;
   group.fuse_fd = fuse_fd_.get();
   const std::vector<int> possible = ReadCpuList("possible");
   const std::vector<int> online = ReadCpuList("online");
@@ -115,6 +122,7 @@ absl::Status Server::CreateRings(const ServeOptions& options) {
   inputs.budget_bytes = options.memory_budget_bytes;
   inputs.memlock_bytes = MemlockLimit();
   inputs.max_write_bytes = options.max_write_bytes;
+  inputs.pooled = mode != RingMode::kPerEntry;
   const MemoryPlanResult plan = PlanMemory(inputs);
   if (!plan.error.empty()) return absl::ResourceExhaustedError(plan.error);
   group.memory = plan.plan;
@@ -125,7 +133,7 @@ absl::Status Server::CreateRings(const ServeOptions& options) {
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
 }
 
-absl::Status Server::AnswerInit(const ServeOptions& options, bool over_io_uring) {
+absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode) {
   Result<FuseDevice> device = FuseDevice::Create(fuse_fd_.get(), max_write_bytes_);
   if (!device.ok()) return Failed("a request buffer cannot be mapped", device.error());
   pollfd ready{fuse_fd_.get(), POLLIN, 0};
@@ -140,7 +148,7 @@ absl::Status Server::AnswerInit(const ServeOptions& options, bool over_io_uring)
     return absl::InternalError("the kernel's first request is not INIT");
   }
   InitWishes wishes;
-  wishes.over_io_uring = over_io_uring;
+  wishes.over_io_uring = ring_mode.has_value();
   wishes.writeback_cache = options.writeback;
   wishes.max_write_bytes = max_write_bytes_;
   wishes.max_pages_limit = MaxPagesLimit();
@@ -148,11 +156,14 @@ absl::Status Server::AnswerInit(const ServeOptions& options, bool over_io_uring)
   const InitResult result = NegotiateInit(request.payload, wishes);
   if (!result.error.empty()) return absl::FailedPreconditionError(result.error);
   const InitAgreement& agreed = result.agreement;
-  if (over_io_uring && !agreed.over_io_uring) {
+  if (ring_mode && !agreed.over_io_uring) {
     return absl::UnavailableError(
         "this kernel does not offer FUSE over io_uring; "
         "echo Y > /sys/module/fuse/parameters/enable_uring enables it on Linux 6.14 and later");
   }
+  const bool pooled = ring_mode && *ring_mode != RingMode::kPerEntry;
+  if (pooled && (agreed.kernel_flags & abi::kInitHasIoUringBufpool) == 0)
+    return absl::UnavailableError("this kernel does not offer buffer pools; Linux 7.3 does");
   std::memcpy(device->reply_area().data(), &agreed.reply, agreed.reply_bytes);
   const Outcome replied = device->Reply(request.header.unique, Action::Reply(agreed.reply_bytes));
   if (!replied.ok()) return Failed("the kernel refused the reply to INIT", replied.error());

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/unique_fd.h"
@@ -19,6 +20,7 @@
 #include "io/connection.h"
 #include "io/device_threads.h"
 #include "io/ring_group.h"
+#include "io/ring_mode.h"
 #include "io/slow_pool.h"
 
 namespace shuntfs {
@@ -26,7 +28,7 @@ namespace shuntfs {
 struct ServeOptions {
   std::string source;
   std::string mountpoint;
-  std::string data_path;  // what was asked for: auto, per-entry, device
+  std::string data_path;  // what was asked for: auto or a mode
   bool noatime = false;
   bool writeback = false;
   bool privileged = true;  // effective uid 0
@@ -48,7 +50,7 @@ struct DataPathChoice {
 
 class Server {
  public:
-  // Serves `fuse_fd`, the descriptor of a fresh mount, in `mode` ("per-entry" or "device"). Returns
+  // Serves `fuse_fd`, the descriptor of a fresh mount, in `mode` (as --data-path names it). Returns
   // when requests are served.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServeOptions& options,
                                                        UniqueFd source_fd, UniqueFd fuse_fd,
@@ -70,9 +72,10 @@ class Server {
  private:
   Server() = default;
 
-  absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd);
-  absl::Status CreateRings(const ServeOptions& options);
-  absl::Status AnswerInit(const ServeOptions& options, bool over_io_uring);
+  absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd,
+                                std::optional<RingMode> ring_mode);
+  absl::Status CreateRings(const ServeOptions& options, RingMode mode);
+  absl::Status AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode);
   absl::Status StartThreads(const ServeOptions& options);
 
   // In the order that they depend on each other.

@@ -40,12 +40,15 @@ std::string FormatServerStatus(const std::vector<const Counters*>& threads,
   std::string text = absl::StrFormat(
       R"("transport":{"ring_requests":%d,"device_requests":%d,"offloaded":%d,)",
       sum(&Counters::ring_requests), sum(&Counters::device_requests), sum(&Counters::offloaded));
-  absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d},)", sum(&Counters::malformed),
-                        sum(&Counters::odd_forgets));
+  absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d},)",
+                        sum(&Counters::malformed), sum(&Counters::odd_forgets),
+                        sum(&Counters::pool_dry));
   absl::StrAppendFormat(&text, R"("operations":{%s},)", Operations(threads));
   absl::StrAppendFormat(&text, R"("io":{"fixed_read_bytes":%d,"fixed_write_bytes":%d,)",
                         sum(&Counters::fixed_read_bytes), sum(&Counters::fixed_write_bytes));
-  absl::StrAppend(&text, R"("zero_copy_read_bytes":0,"zero_copy_write_bytes":0,)");
+  absl::StrAppendFormat(&text, R"("zero_copy_read_bytes":%d,"zero_copy_write_bytes":%d,)",
+                        sum(&Counters::zero_copy_read_bytes),
+                        sum(&Counters::zero_copy_write_bytes));
   absl::StrAppendFormat(&text, R"("plain_read_bytes":%d,"plain_write_bytes":%d},)",
                         sum(&Counters::plain_read_bytes), sum(&Counters::plain_write_bytes));
   absl::StrAppendFormat(

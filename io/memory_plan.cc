@@ -16,11 +16,21 @@ constexpr uint32_t kPageBytes = 4096;
 // One registered buffer is at most this long (io_uring/rsrc.c, io_buffer_validate).
 constexpr uint64_t kMaxBufferBytes = 1ULL << 30;
 
+// How many payloads per queue may be pinned. What is pinned is counted in whole pages, headers
+// included, and may not pass the kernel's size of one buffer.
+uint64_t SlicesWithin(const MemoryInputs& inputs, uint32_t payload_bytes) {
+  const uint64_t limit = std::min(inputs.memlock_bytes, kMaxBufferBytes);
+  const uint64_t usable = limit < kPageBytes ? 0 : (limit - kPageBytes) / inputs.queues;
+  if (!inputs.pooled) return usable / (payload_bytes + kEntryHeaderBytes);
+  const uint64_t headers = inputs.entries_wished * kEntryHeaderBytes;
+  return usable < headers ? 0 : (usable - headers) / payload_bytes;
+}
+
 // Which of the three limits keeps `payload_bytes` per entry out, and what to change.
 std::string Explain(const MemoryInputs& inputs, uint32_t payload_bytes) {
-  const uint64_t entries = uint64_t{kMinEntries} * inputs.queues;
-  const uint64_t payloads = payload_bytes * entries;
-  const uint64_t pinned = payloads + kEntryHeaderBytes * entries + kPageBytes;
+  const uint64_t entries = uint64_t{inputs.pooled ? inputs.entries_wished : kMinEntries};
+  const uint64_t payloads = uint64_t{kMinEntries} * inputs.queues * payload_bytes;
+  const uint64_t pinned = payloads + kEntryHeaderBytes * entries * inputs.queues + kPageBytes;
   std::string text = "the rings need " + std::to_string(pinned) + " bytes for " +
                      std::to_string(inputs.queues) + " queues with " + std::to_string(kMinEntries) +
                      " entries each, but ";
@@ -43,15 +53,12 @@ MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
   for (uint32_t payload = largest; payload >= smallest;
        payload = payload / 2 / kPageBytes * kPageBytes) {
     const uint64_t in_budget = inputs.budget_bytes / payload / inputs.queues;
-    // What is pinned is counted in whole pages, headers included, and may not pass the kernel's
-    // size of one buffer.
-    const uint64_t pinned_limit = std::min(inputs.memlock_bytes, kMaxBufferBytes);
-    const uint64_t usable = pinned_limit < kPageBytes ? 0 : pinned_limit - kPageBytes;
-    const uint64_t in_limit = usable / ((payload + kEntryHeaderBytes) * inputs.queues);
-    const uint64_t entries =
-        std::min<uint64_t>(std::min(in_budget, in_limit), inputs.entries_wished);
-    if (entries < kMinEntries) continue;
-    result.plan.entries_per_queue = static_cast<uint32_t>(entries);
+    const uint64_t slices = std::min<uint64_t>(std::min(in_budget, SlicesWithin(inputs, payload)),
+                                               inputs.entries_wished);
+    if (slices < kMinEntries) continue;
+    result.plan.slices_per_queue = static_cast<uint32_t>(slices);
+    result.plan.entries_per_queue =
+        inputs.pooled ? inputs.entries_wished : static_cast<uint32_t>(slices);
     result.plan.payload_bytes = payload;
     return result;
   }

@@ -24,14 +24,13 @@ struct MemoryInputs {
   uint64_t memlock_bytes = kNoLimit;    // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
   uint32_t max_write_bytes = 1U << 20;  // the largest request wished for
   uint32_t entries_wished = 16;         // per queue
+  bool pooled = false;  // entries share their queue's payloads, so there may be fewer of these
 };
 
 struct MemoryPlan {
   uint32_t entries_per_queue = 0;
-  uint32_t payload_bytes = 0;  // per entry; also the largest request
-  uint64_t bytes_per_queue() const {
-    return entries_per_queue * (payload_bytes + kEntryHeaderBytes);
-  }
+  uint32_t slices_per_queue = 0;  // payloads; as many as entries, or fewer in a pool
+  uint32_t payload_bytes = 0;     // per slice; also the largest request
 };
 
 struct MemoryPlanResult {
@@ -39,8 +38,8 @@ struct MemoryPlanResult {
   std::string error;  // empty, or the numbers and what to change
 };
 
-// As many entries of the wished size as fit, at least kMinEntries; when those do not fit, smaller
-// entries.
+// As many payloads of the wished size as fit, at least kMinEntries; when those do not fit, smaller
+// ones. Entries: one for each payload, or in a pool as many as were wished for.
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs);
 
 }  // namespace shuntfs

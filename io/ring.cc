@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "core/base/log.h"
 #include "core/protocol/abi.h"
@@ -29,9 +30,19 @@ static_assert(sizeof(CloneBuffers) == 32);
 constexpr uint16_t kRegionSlot = 0;
 constexpr int kFuseFile = 0;  // the registered-file slot of /dev/fuse
 
-abi::UringCmdReq* CommandArea(io_uring_sqe* sqe) {
+constexpr uint32_t kCommandOnBuffer = 1;  // IORING_URING_CMD_FIXED: buf_index holds
+
+template <typename T>
+T* CommandArea(io_uring_sqe* sqe) {
   static_assert(offsetof(io_uring_sqe, cmd) == 48);
-  return reinterpret_cast<abi::UringCmdReq*>(sqe->cmd);
+  static_assert(sizeof(T) <= 128 - offsetof(io_uring_sqe, cmd));
+  return reinterpret_cast<T*>(sqe->cmd);
+}
+
+// The command works on memory of the registered region.
+void UseRegion(io_uring_sqe* sqe) {
+  sqe->rw_flags = kCommandOnBuffer;  // in a union with uring_cmd_flags
+  sqe->buf_index = kRegionSlot;
 }
 
 }  // namespace
@@ -42,12 +53,15 @@ BufferTable::~BufferTable() {
   io_uring_queue_exit(&ring_);
 }
 
-Outcome BufferTable::Register(std::span<std::byte> region) {
+Outcome BufferTable::Register(std::span<std::byte> region, uint32_t empty_slots) {
   if (const int rc = io_uring_queue_init(1, &ring_, 0); rc < 0) return Errno(-rc);
   open_ = true;
   io_uring_ring_dontfork(&ring_);
-  const iovec iov{region.data(), region.size()};
-  const int rc = io_uring_register_buffers(&ring_, &iov, 1);
+  // A slot without memory is left empty (io_uring/rsrc.c, io_sqe_buffers_register).
+  std::vector<iovec> slots(1 + empty_slots, iovec{nullptr, 0});
+  slots[kRegionSlot] = {region.data(), region.size()};
+  const int rc =
+      io_uring_register_buffers(&ring_, slots.data(), static_cast<unsigned>(slots.size()));
   return rc < 0 ? Outcome(Errno(-rc)) : Ok();
 }
 
@@ -101,21 +115,49 @@ io_uring_sqe* Ring::NextSqe() {
   return sqe;
 }
 
-void Ring::PrepareCommand(RingEntry& entry) {
-  const bool registers = entry.command() == RingCommand::kRegister;
+io_uring_sqe* Ring::NextCommand(uint32_t command, CompletionKind kind, uint32_t subject) {
   io_uring_sqe* sqe = NextSqe();
   sqe->opcode = IORING_OP_URING_CMD;
   sqe->flags = IOSQE_FIXED_FILE;
   sqe->fd = kFuseFile;
-  sqe->cmd_op = registers ? abi::kUringCmdRegister : abi::kUringCmdCommitAndFetch;
+  sqe->cmd_op = command;
+  sqe->user_data = UserData{kind, subject}.Pack();
+  return sqe;
+}
+
+void Ring::PrepareAddQueue(QueueId qid, bool zero_copy) {
+  io_uring_sqe* sqe = NextCommand(abi::kUringCmdAddQueue, CompletionKind::kQueue, qid.value());
+  auto* command = CommandArea<abi::UringCmdReq>(sqe);
+  command->qid = qid.value();
+  command->flags = zero_copy ? abi::kUringZeroCopy : 0;
+}
+
+void Ring::PrepareAddPool(const QueuePool& pool) {
+  const QueueId qid = pool.qid();
+  io_uring_sqe* sqe = NextCommand(abi::kUringCmdAddBufpool, CompletionKind::kQueue, qid.value());
+  UseRegion(sqe);
+  auto* command = CommandArea<abi::UringCmdReq>(sqe);
+  command->qid = qid.value();
+  command->bufpool_uaddr = reinterpret_cast<uint64_t>(pool.bytes().data());
+  command->bufpool_len = static_cast<uint32_t>(pool.bytes().size());
+}
+
+void Ring::PrepareCommand(RingEntry& entry) {
+  const bool registers = entry.command() == RingCommand::kRegister;
+  io_uring_sqe* sqe = NextCommand(registers ? abi::kUringCmdRegister : abi::kUringCmdCommitAndFetch,
+                                  CompletionKind::kCommand, entry.index());
+  if (entry.pooled()) UseRegion(sqe);
   if (registers) {
     sqe->addr = reinterpret_cast<uint64_t>(entry.iov());
     sqe->len = 2;
+    auto* command = CommandArea<abi::UringRegisterReq>(sqe);
+    command->qid = entry.qid().value();
+    command->ent_zero_copy_buf_index = entry.zero_copy_slot();
+  } else {
+    auto* command = CommandArea<abi::UringCmdReq>(sqe);
+    command->qid = entry.qid().value();
+    command->commit_id = entry.commit_id().value();
   }
-  abi::UringCmdReq* command = CommandArea(sqe);
-  command->qid = entry.qid().value();
-  if (!registers) command->commit_id = entry.commit_id().value();
-  sqe->user_data = UserData{CompletionKind::kCommand, entry.index()}.Pack();
 }
 
 void Ring::PrepareTransfer(const RingEntry& entry) {
@@ -125,13 +167,17 @@ void Ring::PrepareTransfer(const RingEntry& entry) {
     io_uring_prep_fsync(sqe, transfer.fd,
                         transfer.kind == Transfer::Kind::kFdatasync ? IORING_FSYNC_DATASYNC : 0);
   } else {
-    std::byte* at = entry.payload().data() + entry.done_bytes;
+    // The caller's pages are addressed from 0 on, the region as it is mapped.
+    const bool zero_copy = entry.request().zero_copy;
+    const uint64_t base = zero_copy ? 0 : reinterpret_cast<uint64_t>(entry.payload().data());
+    auto* at = reinterpret_cast<void*>(base + entry.done_bytes);
+    const int slot = zero_copy ? entry.zero_copy_slot() : kRegionSlot;
     const uint32_t bytes = transfer.bytes - entry.done_bytes;
     const uint64_t offset = transfer.offset + entry.done_bytes;
     if (transfer.kind == Transfer::Kind::kRead) {
-      io_uring_prep_read_fixed(sqe, transfer.fd, at, bytes, offset, kRegionSlot);
+      io_uring_prep_read_fixed(sqe, transfer.fd, at, bytes, offset, slot);
     } else {
-      io_uring_prep_write_fixed(sqe, transfer.fd, at, bytes, offset, kRegionSlot);
+      io_uring_prep_write_fixed(sqe, transfer.fd, at, bytes, offset, slot);
     }
     sqe->rw_flags = transfer.rw_flags;
   }

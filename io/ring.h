@@ -14,6 +14,7 @@
 #include "core/base/errno.h"
 #include "core/data_io.h"
 #include "io/kernel_order.h"
+#include "io/queue_pool.h"
 #include "io/ring_entry.h"
 #include "io/user_data.h"
 
@@ -24,18 +25,23 @@ struct RingSetup {
   int fuse_fd = -1;
 };
 
-// Registers the region of all workers once, so that its pages are pinned and counted once; the
-// rings take the table over. A ring of its own, which nobody submits to: the kernel lets no thread
-// copy the table of another thread's SINGLE_ISSUER ring (EEXIST).
+// Registers the region of all workers once, as buffer 0, so that its pages are pinned and counted
+// once; the rings take the table over, with the empty slots behind it. A ring of its own, which
+// nobody submits to: the kernel lets no thread copy the table of another thread's SINGLE_ISSUER
+// ring (EEXIST).
 class BufferTable {
  public:
+  static constexpr uint32_t kMaxEmptySlots =
+      (1U << 14) - 1;  // IORING_MAX_REG_BUFFERS, io_uring/rsrc.c
+
   BufferTable() = default;
   ~BufferTable();
   BufferTable(const BufferTable&) = delete;
   BufferTable& operator=(const BufferTable&) = delete;
 
   // ENOMEM: RLIMIT_MEMLOCK. EPERM, ENOSYS: io_uring is not allowed here.
-  Outcome Register(std::span<std::byte> region);
+  // `empty_slots`: where the kernel will put callers' pages (at most kMaxEmptySlots).
+  Outcome Register(std::span<std::byte> region, uint32_t empty_slots);
   int fd() const { return ring_.ring_fd; }
 
  private:
@@ -61,6 +67,10 @@ class Ring {
   void LeaveTable();
   int fd() const { return ring_.ring_fd; }
 
+  // ADD_QUEUE and ADD_BUFPOOL; they complete as CompletionKind::kQueue with the queue's number.
+  void PrepareAddQueue(QueueId qid, bool zero_copy);
+  void PrepareAddPool(const QueuePool& pool);
+  // REGISTER or COMMIT_AND_FETCH.
   void PrepareCommand(RingEntry& entry);
   // The rest of the entry's transfer, into or out of its payload.
   void PrepareTransfer(const RingEntry& entry);
@@ -90,6 +100,7 @@ class Ring {
 
  private:
   io_uring_sqe* NextSqe();
+  io_uring_sqe* NextCommand(uint32_t command, CompletionKind kind, uint32_t subject);
 
   io_uring ring_{};
   bool open_ = false;

@@ -2,7 +2,9 @@
 //
 // Floor 3. Belongs to one worker at a time: the one on whose ring its command is pending or whose
 // thread serves it. The memory is shared with the kernel: it writes header and payload before a
-// request's completion and reads them at the COMMIT; in between they are ours alone.
+// request's completion and reads them at the COMMIT; in between they are ours alone. The payload is
+// an area of the entry's own, or for each request another slice of its queue's pool. What the
+// kernel reports about it is bounded here, before anybody uses it.
 #ifndef SHUNTFS_IO_RING_ENTRY_H_
 #define SHUNTFS_IO_RING_ENTRY_H_
 
@@ -17,6 +19,7 @@
 #include "core/protocol/abi.h"
 #include "core/protocol/request.h"
 #include "io/completion.h"
+#include "io/queue_pool.h"
 
 namespace shuntfs {
 
@@ -28,11 +31,25 @@ class RingEntry {
     kServing,   // a request is being handled, transferred or offloaded
   };
 
+  // With a payload area of its own.
   RingEntry(uint32_t index, QueueId qid, uint32_t home, abi::UringReqHeader* header,
             std::span<std::byte> payload)
       : index_(index), qid_(qid), home_(home), header_(header), payload_(payload) {
     iov_[0] = {header_, sizeof(*header_)};
     iov_[1] = {payload_.data(), payload_.size()};
+  }
+  // With payloads from `pool`. `zero_copy`: its queue takes requests whose data stays in the
+  // caller's pages.
+  RingEntry(uint32_t index, uint32_t home, abi::UringReqHeader* header, QueuePool* pool,
+            bool zero_copy)
+      : index_(index),
+        qid_(pool->qid()),
+        home_(home),
+        header_(header),
+        pool_(pool),
+        zero_copy_(zero_copy) {
+    iov_[0] = {header_, sizeof(*header_)};
+    iov_[1] = {nullptr, 0};
   }
 
   uint32_t index() const { return index_; }
@@ -42,7 +59,14 @@ class RingEntry {
   std::span<std::byte> payload() const { return payload_; }
   CommitId commit_id() const { return commit_id_; }
   RingCommand command() const { return command_; }
+  bool pooled() const { return pool_ != nullptr; }
+  // Where the kernel puts the caller's pages in the buffer table of the ring; 0: nowhere. Entries
+  // can be committed on any worker's ring, so no two have the same.
+  uint16_t zero_copy_slot() const { return zero_copy_ ? static_cast<uint16_t>(index_ + 1) : 0; }
+  // The request in the entry took the last slice of its pool.
+  bool pool_dry() const { return pool_dry_; }
   Request& request() { return request_; }
+  const Request& request() const { return request_; }
 
   // The command that now goes to the kernel.
   void Submitted(RingCommand command) {
@@ -63,7 +87,13 @@ class RingEntry {
     abi::UringReqHeader copy;
     std::memcpy(&copy, header_, sizeof(copy));
     commit_id_ = CommitId(copy.ring_ent_in_out.commit_id);
-    return DecodeRingEntry(copy, payload_, copy.ring_ent_in_out.payload_sz, &request_);
+    const bool located = pool_ == nullptr || Locate(copy.ring_ent_in_out.offset);
+    const Result<Unit> decoded =
+        DecodeRingEntry(copy, payload_, copy.ring_ent_in_out.payload_sz, &request_);
+    if (!located || !decoded.ok() || (request_.zero_copy && !zero_copy_)) return Errno(EINVAL);
+    // The data of a zero-copied READ has no slice: nothing may be written there.
+    if (request_.zero_copy && request_.opcode() == abi::Opcode::kRead) payload_ = {};
+    return Unit{};
   }
   // Lays the answer where COMMIT_AND_FETCH reads it. Every request gets exactly one.
   void Answer(const Action& action) {
@@ -81,6 +111,7 @@ class RingEntry {
   void Committed() {
     CHECK(answered_);
     answered_ = false;
+    if (pool_ != nullptr) pool_->GiveBack();
     Submitted(RingCommand::kCommitAndFetch);
   }
 
@@ -91,11 +122,22 @@ class RingEntry {
   bool away = false;
 
  private:
+  // Finds the request's slice. A request without arguments has none, and an offset that means
+  // nothing; it is counted as if it had one.
+  bool Locate(uint32_t offset) {
+    pool_dry_ = pool_->Take();
+    payload_ = pool_->Slice(offset);
+    return !payload_.empty();
+  }
+
   const uint32_t index_;
   const QueueId qid_;
   const uint32_t home_;
   abi::UringReqHeader* const header_;
-  const std::span<std::byte> payload_;
+  std::span<std::byte> payload_;
+  QueuePool* const pool_ = nullptr;
+  const bool zero_copy_ = false;
+  bool pool_dry_ = false;
   iovec iov_[2];
   CommitId commit_id_;
   RingCommand command_ = RingCommand::kRegister;

@@ -7,43 +7,82 @@ namespace shuntfs {
 
 RingGroup::~RingGroup() { Join(); }
 
-std::string RingGroup::Create(const RingGroupOptions& options) {
-  const MemoryPlan& memory = options.memory;
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+
+size_t QueuesIn(const RingGroupOptions& options) {
   size_t queues = 0;
   for (const WorkerPlan& plan : options.workers) queues += plan.queues.size();
-  const size_t count = queues * memory.entries_per_queue;
-  // All headers, then all payloads from a page boundary on: [headers | payload | payload | ...].
-  const size_t headers_bytes = (count * kEntryHeaderBytes + 4095) / 4096 * 4096;
-  Result<MemoryRegion> region = MemoryRegion::Map(headers_bytes + count * memory.payload_bytes);
+  return queues;
+}
+
+size_t HeaderBytes(const RingGroupOptions& options) {
+  const size_t entries = QueuesIn(options) * options.memory.entries_per_queue;
+  return (entries * kEntryHeaderBytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
+}  // namespace
+
+std::string RingGroup::Create(const RingGroupOptions& options) {
+  mode_ = options.mode;
+  const size_t queues = QueuesIn(options);
+  const size_t entries = queues * options.memory.entries_per_queue;
+  const bool zero_copy = mode_ == RingMode::kZeroCopy;
+  if (zero_copy && entries > BufferTable::kMaxEmptySlots) {
+    return "zero-copy takes a slot of the buffer table for each of " + std::to_string(entries) +
+           " entries, and there are " + std::to_string(BufferTable::kMaxEmptySlots);
+  }
+  const size_t payloads = queues * options.memory.slices_per_queue * options.memory.payload_bytes;
+  Result<MemoryRegion> region = MemoryRegion::Map(HeaderBytes(options) + payloads);
   if (!region.ok())
     return std::string("the memory of the rings cannot be mapped: ") +
            std::strerror(region.error().value());
   region_.emplace(std::move(*region));
-
-  std::byte* header = region_->bytes().data();
-  std::byte* payload = header + headers_bytes;
-  for (uint32_t w = 0; w < options.workers.size(); ++w) {
-    std::vector<RingEntry*> own;
-    for (const QueueId qid : options.workers[w].queues) {
-      for (uint32_t i = 0; i < memory.entries_per_queue; ++i) {
-        const auto index = static_cast<uint32_t>(entries_.size());
-        own.push_back(&entries_.emplace_back(index, qid, w,
-                                             reinterpret_cast<abi::UringReqHeader*>(header),
-                                             std::span(payload, memory.payload_bytes)));
-        header += kEntryHeaderBytes;
-        payload += memory.payload_bytes;
-      }
-    }
-    workers_.push_back(
-        std::make_unique<RingWorker>(*this, w, options.workers[w].cpu, std::move(own)));
-  }
-  if (const Outcome done = table_.Register(region_->bytes()); !done.ok())
+  LayOut(options);
+  const auto empty_slots = static_cast<uint32_t>(zero_copy ? entries : 0);
+  if (const Outcome done = table_.Register(region_->bytes(), empty_slots); !done.ok())
     return Explain(done.error());
   for (auto& worker : workers_) {
     if (const Outcome done = worker->SetUp(options.fuse_fd, table_); !done.ok())
       return Explain(done.error());
   }
   return "";
+}
+
+// All headers, then all payloads from a page boundary on: [headers | payload | payload | ...]. A
+// queue's payloads follow one another, so they can be its pool.
+void RingGroup::LayOut(const RingGroupOptions& options) {
+  const MemoryPlan& memory = options.memory;
+  std::byte* header = region_->bytes().data();
+  std::byte* payload = header + HeaderBytes(options);
+  const size_t queue_bytes = size_t{memory.slices_per_queue} * memory.payload_bytes;
+  for (uint32_t w = 0; w < options.workers.size(); ++w) {
+    std::vector<RingEntry*> own_entries;
+    std::vector<QueuePool*> own_pools;
+    for (const QueueId qid : options.workers[w].queues) {
+      QueuePool* pool = nullptr;
+      if (mode_ != RingMode::kPerEntry) {
+        pool = &pools_.emplace_back(qid, std::span(payload, queue_bytes), memory.payload_bytes);
+        own_pools.push_back(pool);
+      }
+      for (uint32_t i = 0; i < memory.entries_per_queue; ++i) {
+        const auto index = static_cast<uint32_t>(entries_.size());
+        auto* at = reinterpret_cast<abi::UringReqHeader*>(header);
+        RingEntry& entry =
+            pool != nullptr
+                ? entries_.emplace_back(index, w, at, pool, mode_ == RingMode::kZeroCopy)
+                : entries_.emplace_back(
+                      index, qid, w, at,
+                      std::span(payload + size_t{i} * memory.payload_bytes, memory.payload_bytes));
+        own_entries.push_back(&entry);
+        header += kEntryHeaderBytes;
+      }
+      payload += queue_bytes;
+    }
+    workers_.push_back(std::make_unique<RingWorker>(*this, w, options.workers[w].cpu,
+                                                    std::move(own_entries), std::move(own_pools)));
+  }
 }
 
 std::string RingGroup::Explain(Errno error) const {
@@ -64,11 +103,8 @@ std::string RingGroup::Register() {
   live_entries_ = static_cast<int64_t>(entries_.size());
   std::string failed;
   for (auto& worker : workers_) {
-    const Outcome done = worker->Register();
-    if (!done.ok() && failed.empty()) {
-      failed =
-          std::string("the kernel refuses ring entries: ") + std::strerror(done.error().value());
-    }
+    const std::string refused = worker->Register();
+    if (failed.empty()) failed = refused;
   }
   return failed;
 }

@@ -18,12 +18,15 @@
 #include "io/cpu_list.h"
 #include "io/memory_plan.h"
 #include "io/memory_region.h"
+#include "io/queue_pool.h"
+#include "io/ring_mode.h"
 #include "io/ring_worker.h"
 #include "io/slow_pool.h"
 
 namespace shuntfs {
 
 struct RingGroupOptions {
+  RingMode mode = RingMode::kPerEntry;
   int fuse_fd = -1;  // borrowed
   std::vector<WorkerPlan> workers;
   MemoryPlan memory;
@@ -51,6 +54,8 @@ class RingGroup {
  private:
   friend class RingWorker;
 
+  // Divides the region up among the queues of each worker.
+  void LayOut(const RingGroupOptions& options);
   std::string Explain(Errno error) const;
 
   FileSystem& fs_;
@@ -58,6 +63,8 @@ class RingGroup {
   SlowPool& slow_pool_;
   std::optional<MemoryRegion> region_;
   BufferTable table_;
+  RingMode mode_ = RingMode::kPerEntry;
+  std::deque<QueuePool> pools_;
   std::deque<RingEntry> entries_;
   std::vector<std::unique_ptr<RingWorker>> workers_;
   std::atomic<int64_t> live_entries_{0};  // registered and not gone

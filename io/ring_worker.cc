@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <cstring>
 #include <string>
 
 #include "core/base/log.h"
@@ -37,13 +38,18 @@ void PinTo(int cpu) {
 uint64_t BytesOf(RingEntry& entry) {
   Request& request = entry.request();
   if (request.opcode() == abi::Opcode::kRead) return request.As<abi::ReadIn>().size;
-  return request.payload.size();
+  return request.zero_copy ? request.zero_copy_bytes : request.payload.size();
 }
 
 }  // namespace
 
-RingWorker::RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries)
-    : group_(group), index_(index), cpu_(cpu), entries_(std::move(entries)) {}
+RingWorker::RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries,
+                       std::vector<QueuePool*> pools)
+    : group_(group),
+      index_(index),
+      cpu_(cpu),
+      entries_(std::move(entries)),
+      pools_(std::move(pools)) {}
 
 RingWorker::~RingWorker() { Join(); }
 
@@ -57,7 +63,7 @@ Outcome RingWorker::SetUp(int fuse_fd, const BufferTable& table) {
   return set_up_.get_future().get();
 }
 
-Outcome RingWorker::Register() {
+std::string RingWorker::Register() {
   go_.set_value(true);
   return registered_.get_future().get();
 }
@@ -82,9 +88,10 @@ void RingWorker::Run(int fuse_fd, const BufferTable& table) {
   const Outcome opened = OpenRing(fuse_fd, table);
   set_up_.set_value(opened);
   if (go_.get_future().get() && opened.ok()) {
-    const Outcome registered = RegisterEntries();
-    registered_.set_value(registered);
-    if (registered.ok()) Loop();
+    std::string refused = AddQueues();
+    if (refused.empty()) refused = RegisterEntries();
+    registered_.set_value(refused);
+    if (refused.empty()) Loop();
   }
   ring_.LeaveTable();
 }
@@ -98,7 +105,33 @@ Outcome RingWorker::OpenRing(int fuse_fd, const BufferTable& table) {
   return ring_.UseTable(table);
 }
 
-Outcome RingWorker::RegisterEntries() {
+int RingWorker::SubmitToQueue() {
+  ring_.Submit();
+  int outcome = -EIO;  // the kernel answers these commands at once, or something is very wrong
+  ring_.ForEachCompletion(1, [&outcome](UserData data, int res) {
+    if (data.kind == CompletionKind::kQueue) outcome = res;
+  });
+  return outcome;
+}
+
+std::string RingWorker::AddQueues() {
+  const bool zero_copy = group_.mode_ == RingMode::kZeroCopy;
+  for (const QueuePool* pool : pools_) {
+    ring_.PrepareAddQueue(pool->qid(), zero_copy);
+    if (const int res = SubmitToQueue(); res < 0) {
+      const std::string what = zero_copy ? "a zero-copy queue: " : "a queue: ";
+      const std::string remedy =
+          res == -EPERM ? "; it takes CAP_SYS_ADMIN in the initial user namespace" : "";
+      return "the kernel refuses " + what + std::strerror(-res) + remedy;
+    }
+    ring_.PrepareAddPool(*pool);
+    if (const int res = SubmitToQueue(); res < 0)
+      return std::string("the kernel refuses a buffer pool: ") + std::strerror(-res);
+  }
+  return "";
+}
+
+std::string RingWorker::RegisterEntries() {
   for (RingEntry* entry : entries_) {
     entry->Submitted(RingCommand::kRegister);
     ring_.PrepareCommand(*entry);
@@ -106,16 +139,16 @@ Outcome RingWorker::RegisterEntries() {
   ring_.PreparePoll(event_.get(), UserData{CompletionKind::kEvent});
   ring_.Submit();
   // What the kernel refuses completes at once; what it takes waits for a request.
-  Outcome outcome = Ok();
-  ring_.ForEachCompletion(kBatchMost, [this, &outcome](UserData data, int res) {
+  std::string refused;
+  ring_.ForEachCompletion(kBatchMost, [this, &refused](UserData data, int res) {
     if (data.kind == CompletionKind::kCommand &&
         JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
-      outcome = Errno(-res);
+      refused = std::string("the kernel refuses ring entries: ") + std::strerror(-res);
     } else {
       OnCompletion(data, res);
     }
   });
-  return outcome;
+  return refused;
 }
 
 void RingWorker::Loop() {
@@ -159,6 +192,7 @@ void RingWorker::OnCompletion(UserData data, int res) {
       Commit(entry);
       return;
     case CompletionKind::kEvent:
+    case CompletionKind::kQueue:
       return;
   }
 }
@@ -171,6 +205,7 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
       counters_.ring_requests.Add();
       ++serving_;
       if (entry.Arrived().ok()) {
+        if (entry.pool_dry()) counters_.pool_dry.Add();
         batch_.push_back(&entry);
       } else {
         counters_.malformed.Add();
@@ -204,9 +239,7 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   }
   if (moves && res > 0) {
     entry.done_bytes += static_cast<uint32_t>(res);
-    const bool reads = entry.transfer.kind == Transfer::Kind::kRead;
-    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes)
-        .Add(static_cast<uint64_t>(res));
+    CountTransfer(entry, static_cast<uint64_t>(res));
   }
   if (verdict == TransferVerdict::kMore) {
     QueueTransfer(entry);
@@ -215,6 +248,14 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   const int64_t result =
       res < 0 && entry.done_bytes == 0 ? int64_t{res} : int64_t{entry.done_bytes};
   Answer(entry, group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, result));
+}
+
+void RingWorker::CountTransfer(const RingEntry& entry, uint64_t bytes) {
+  const bool reads = entry.transfer.kind == Transfer::Kind::kRead;
+  if (entry.request().zero_copy)
+    (reads ? counters_.zero_copy_read_bytes : counters_.zero_copy_write_bytes).Add(bytes);
+  else
+    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes).Add(bytes);
 }
 
 void RingWorker::OnEvent() {
@@ -272,9 +313,10 @@ bool RingWorker::MaySend(RingEntry& entry) {
   return true;
 }
 
-// To the next worker, unless the entry is a guest here already: then it is served.
+// To the next worker, unless the entry is a guest here already, or the caller's pages are in this
+// ring's table: then it is served.
 bool RingWorker::HandOver(RingEntry& entry) {
-  if (entry.home() != index_ || !MaySend(entry)) return false;
+  if (entry.home() != index_ || entry.request().zero_copy || !MaySend(entry)) return false;
   const RingWorker& helper = *group_.workers_[(index_ + 1) % group_.workers_.size()];
   ring_.PrepareMessage(helper.ring_fd(), UserData{CompletionKind::kServe, entry.index()},
                        UserData{CompletionKind::kServeUnsent, entry.index()});
@@ -312,7 +354,7 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
 void RingWorker::StartTransfer(RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
   const bool writes = transfer.kind == Transfer::Kind::kWrite;
-  if (transfer.policy == IoPolicy::kFixed || transfer.may_block) {
+  if (transfer.policy == IoPolicy::kFixed || transfer.may_block || entry.request().zero_copy) {
     QueueTransfer(entry);
     return;
   }

@@ -12,6 +12,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,15 +29,16 @@ class RingGroup;
 
 class RingWorker {
  public:
-  // `entries`: those that this worker registers.
-  RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries);
+  // `entries`: those that this worker registers; `pools`: of the queues that it adds before.
+  RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<RingEntry*> entries,
+             std::vector<QueuePool*> pools);
   ~RingWorker();
 
   // Starts the thread and has it open its ring with the registered region. Waits for that.
   Outcome SetUp(int fuse_fd, const BufferTable& table);
-  // Has the thread register its entries (INIT was answered) and waits until the kernel took or
-  // refused them; then it serves.
-  Outcome Register();
+  // Has the thread add its queues and register its entries (INIT was answered) and waits until the
+  // kernel took or refused them; then it serves. A sentence on what was refused, or empty.
+  std::string Register();
   // Instead of Register: ends the thread.
   void Abandon();
   // Wakes the thread up to look at the connection's state and at what was offloaded.
@@ -51,13 +53,17 @@ class RingWorker {
  private:
   void Run(int fuse_fd, const BufferTable& table);
   Outcome OpenRing(int fuse_fd, const BufferTable& table);
-  Outcome RegisterEntries();
+  std::string AddQueues();
+  std::string RegisterEntries();
+  // The outcome of what was just submitted and completes at once: 0 or a negative errno.
+  int SubmitToQueue();
   void Loop();
   bool Finished() const;
 
   void OnCompletion(UserData data, int res);
   void OnCommand(RingEntry& entry, int res);
   void OnTransfer(RingEntry& entry, int res);
+  void CountTransfer(const RingEntry& entry, uint64_t bytes);
   void OnEvent();
 
   // Serves the requests that arrived since the last wait, or hands half of them to another worker.
@@ -77,12 +83,13 @@ class RingWorker {
   const uint32_t index_;
   const int cpu_;
   const std::vector<RingEntry*> entries_;
+  const std::vector<QueuePool*> pools_;
   Ring ring_;
   UniqueFd event_;
   std::thread thread_;
   std::promise<Outcome> set_up_;
   std::promise<bool> go_;
-  std::promise<Outcome> registered_;
+  std::promise<std::string> registered_;
 
   // The thread's own.
   std::optional<ThreadIdentity> identity_;

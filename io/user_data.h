@@ -16,6 +16,7 @@ enum class CompletionKind : uint8_t {
   kCommit,       // another worker hands back an entry with the reply in it (MSG_RING)
   kServeUnsent,  // our own kServe message was not delivered
   kCommitUnsent,
+  kQueue,  // ADD_QUEUE or ADD_BUFPOOL of a queue
 };
 
 // [kind: 8 bits][zero: 24 bits][entry: 32 bits]

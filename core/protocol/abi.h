@@ -318,6 +318,7 @@ inline constexpr uint32_t kFopenStream = 1U << 4;
 inline constexpr uint32_t kFopenNoflush = 1U << 5;
 inline constexpr uint32_t kFopenParallelDirectWrites = 1U << 6;
 inline constexpr uint32_t kFopenPassthrough = 1U << 7;
+inline constexpr uint32_t kFopenIoUringZeroCopy = 1U << 8;
 
 struct OpenOut {
   uint64_t fh;
@@ -597,12 +598,17 @@ static_assert(sizeof(InitOut) == 64);
 
 inline constexpr uint32_t kUringCmdRegister = 1;
 inline constexpr uint32_t kUringCmdCommitAndFetch = 2;
+inline constexpr uint32_t kUringCmdAddQueue = 3;
+inline constexpr uint32_t kUringCmdAddBufpool = 4;
+
+inline constexpr uint64_t kUringZeroCopy = 1U << 0;     // of ADD_QUEUE: UringCmdReq::flags
+inline constexpr uint64_t kUringEntZeroCopy = 1U << 0;  // of a request: UringEntInOut::flags
 
 struct UringEntInOut {
   uint64_t flags;
   uint64_t commit_id;
   uint32_t payload_sz;
-  uint32_t padding;  // `offset` from 7.46 on
+  uint32_t offset;  // of the payload in the queue's pool; before 7.46 and without a pool: nothing
   uint64_t reserved;
 };
 static_assert(sizeof(UringEntInOut) == 32);
@@ -618,17 +624,42 @@ struct UringReqHeader {
 static_assert(sizeof(UringReqHeader) == 288);
 static_assert(offsetof(UringReqHeader, ring_ent_in_out) == 256);
 
-// Lies in the last 80 bytes of a 128-byte SQE.
+// Lies in the last 80 bytes of a 128-byte SQE, the rest of which is zero. Kernels before 7.46 know
+// the first 24 bytes only.
 struct UringCmdReq {
   uint64_t flags;
   uint64_t commit_id;
   uint16_t qid;
   uint8_t padding[6];
+  uint64_t bufpool_uaddr;  // of ADD_BUFPOOL, as the next two
+  uint32_t bufpool_len;
+  uint32_t bufpool_reserved;
 };
-static_assert(sizeof(UringCmdReq) == 24);
+static_assert(sizeof(UringCmdReq) == 40);
+
+// What a REGISTER has in place of the pool.
+struct UringRegisterReq {
+  uint64_t flags;
+  uint64_t commit_id;
+  uint16_t qid;
+  uint8_t padding[6];
+  uint16_t ent_zero_copy_buf_index;  // 0 but on zero-copy queues
+  uint8_t rest[14];
+};
+static_assert(sizeof(UringRegisterReq) == sizeof(UringCmdReq));
 
 // ioctl(2) on another open of /dev/fuse: attach it to the connection of the descriptor given.
 inline constexpr unsigned long kDevIocClone = 0x8004e500UL;
+
+// ioctl(2) on /dev/fuse, for passthrough: gives a backing file's id; takes one back.
+struct BackingMap {
+  int32_t fd;
+  uint32_t flags;
+  uint64_t padding;
+};
+static_assert(sizeof(BackingMap) == 16);
+inline constexpr unsigned long kDevIocBackingOpen = 0x4010e501UL;
+inline constexpr unsigned long kDevIocBackingClose = 0x4004e502UL;
 
 }  // namespace shuntfs::abi
 

@@ -109,6 +109,7 @@ Result<Unit> DecodeMessage(std::span<std::byte> message, const WireFormat& forma
   if (message.size() < sizeof(abi::InHeader)) return Errno(EINVAL);
   std::memcpy(&out->header, message.data(), sizeof(abi::InHeader));
   if (out->header.len != message.size()) return Errno(EINVAL);
+  out->zero_copy = false;
   std::span<std::byte> body = message.subspan(sizeof(abi::InHeader));
   size_t op_in_size = InfoOf(out->header.opcode).op_in_size;
   if (out->opcode() == Opcode::kSetxattr && !format.setxattr_ext)
@@ -124,6 +125,13 @@ Result<Unit> DecodeRingEntry(const abi::UringReqHeader& header, std::span<std::b
                              uint32_t payload_bytes, Request* out) {
   std::memcpy(&out->header, header.in_out, sizeof(abi::InHeader));
   std::memcpy(out->op_in.data(), header.op_in, sizeof(header.op_in));
+  out->zero_copy = (header.ring_ent_in_out.flags & abi::kUringEntZeroCopy) != 0;
+  out->zero_copy_bytes = out->zero_copy ? payload_bytes : 0;
+  if (out->zero_copy) {
+    // What has no pages to share has nothing to be zero-copied.
+    if (out->opcode() != Opcode::kRead && out->opcode() != Opcode::kWrite) return Errno(EINVAL);
+    payload_bytes = 0;
+  }
   if (payload_bytes > payload.size()) return Errno(EINVAL);
   out->payload = payload.first(payload_bytes);
   return SplitExtensions(out);

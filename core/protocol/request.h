@@ -41,6 +41,10 @@ struct Request {
   std::array<std::byte, abi::kUringOpInSize> op_in{};
   std::span<std::byte> payload;           // every argument after the first
   std::span<const std::byte> extensions;  // request extensions, cut off the payload's end
+  // The data of a READ or WRITE lies in the caller's pages, which only the ring that took the
+  // request can reach, and not in `payload` or the reply.
+  bool zero_copy = false;
+  uint32_t zero_copy_bytes = 0;  // of a WRITE: how many there are
 
   abi::Opcode opcode() const { return static_cast<abi::Opcode>(header.opcode); }
   NodeId nodeid() const { return NodeId(header.nodeid); }

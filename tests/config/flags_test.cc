@@ -79,7 +79,8 @@ TEST(CommandLine, WrongOnesSayWhy) {
   EXPECT_NE(ErrorOf({"mount", "a", "b", "-o"}).find("needs a value"), std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "--foreground=yes", "a", "b"}).find("takes no value"),
             std::string::npos);
-  EXPECT_NE(ErrorOf({"mount", "--data-path=fast", "a", "b"}).find("auto, per-entry or device"),
+  EXPECT_NE(ErrorOf({"mount", "--data-path=fast", "a", "b"})
+                .find("auto, zero-copy, buffer-pool, per-entry or device"),
             std::string::npos);
   EXPECT_NE(ErrorOf({"umount", "--json", "m"}).find("unknown flag"), std::string::npos);
 }

@@ -45,10 +45,27 @@ TEST(PlanMemory, GivesWhatFits) {
     const MemoryPlanResult result = PlanMemory(row.inputs);
     EXPECT_EQ(result.error, "");
     EXPECT_EQ(result.plan.entries_per_queue, row.entries);
+    EXPECT_EQ(result.plan.slices_per_queue, row.entries) << "without a pool";
     EXPECT_EQ(result.plan.payload_bytes, row.payload);
-    EXPECT_LE(result.plan.bytes_per_queue() * row.inputs.queues, row.inputs.memlock_bytes);
+    EXPECT_LE(row.entries * (row.payload + kEntryHeaderBytes) * row.inputs.queues,
+              row.inputs.memlock_bytes);
     EXPECT_LE(uint64_t{row.entries} * row.payload * row.inputs.queues, row.inputs.budget_bytes);
   }
+}
+
+// Entries of a pool share what the budget leaves.
+TEST(PlanMemory, GivesPoolsFewerSlicesThanEntries) {
+  MemoryInputs inputs{.queues = 12, .budget_bytes = 64 * kMiB, .pooled = true};
+  const MemoryPlan plan = PlanMemory(inputs).plan;
+  EXPECT_EQ(plan.entries_per_queue, 16u);
+  EXPECT_EQ(plan.slices_per_queue, 5u);
+  EXPECT_EQ(plan.payload_bytes, 1u << 20);
+  // The headers of all entries are pinned as well.
+  inputs = {.queues = 1, .memlock_bytes = 4 * kMiB + 4096 + 15 * kEntryHeaderBytes, .pooled = true};
+  EXPECT_EQ(PlanMemory(inputs).plan.payload_bytes, 512u << 10);
+  inputs.memlock_bytes += kEntryHeaderBytes;
+  EXPECT_EQ(PlanMemory(inputs).plan.payload_bytes, 1u << 20);
+  EXPECT_EQ(PlanMemory(inputs).plan.slices_per_queue, 4u);
 }
 
 TEST(PlanMemory, RefusesWithTheNumbers) {

@@ -44,6 +44,105 @@ class RingEntryTest : public ::testing::Test {
 
 using RingEntryDeathTest = RingEntryTest;
 
+// An entry of a zero-copy queue whose pool has two slices.
+class PooledEntryTest : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kSlice = 8192;
+
+  Result<Unit> Deliver(abi::Opcode opcode, uint32_t offset, uint32_t payload_bytes = 0,
+                       uint64_t flags = 0) {
+    abi::InHeader in{};
+    in.opcode = static_cast<uint32_t>(opcode);
+    in.unique = 42;
+    std::memcpy(header_.in_out, &in, sizeof(in));
+    header_.ring_ent_in_out = {flags, 77, payload_bytes, offset, 0};
+    entry_.Submitted(RingCommand::kRegister);
+    return entry_.Arrived();
+  }
+
+  abi::UringReqHeader header_{};
+  std::array<std::byte, 2 * kSlice> memory_{};
+  QueuePool pool_{QueueId(3), memory_, kSlice};
+  RingEntry entry_{5, 2, &header_, &pool_, /*zero_copy=*/true};
+};
+
+TEST_F(PooledEntryTest, HasNoPayloadOfItsOwn) {
+  EXPECT_TRUE(entry_.pooled());
+  EXPECT_EQ(entry_.qid(), QueueId(3));
+  EXPECT_EQ(entry_.zero_copy_slot(), 6) << "behind the region";
+  EXPECT_EQ(entry_.iov()[1].iov_base, nullptr);
+  EXPECT_EQ(entry_.iov()[1].iov_len, 0u);
+  const RingEntry plain(5, 2, &header_, &pool_, /*zero_copy=*/false);
+  EXPECT_EQ(plain.zero_copy_slot(), 0);
+}
+
+TEST_F(PooledEntryTest, FindsThePayloadWhereTheKernelPutIt) {
+  std::memcpy(memory_.data() + kSlice, "name", 5);
+  ASSERT_TRUE(Deliver(abi::Opcode::kLookup, kSlice, 5).ok());
+  EXPECT_EQ(entry_.payload().data(), memory_.data() + kSlice);
+  EXPECT_EQ(entry_.payload().size(), kSlice);
+  EXPECT_EQ(entry_.request().payload.data(), memory_.data() + kSlice);
+  EXPECT_EQ(entry_.request().payload.size(), 5u);
+  EXPECT_FALSE(entry_.pool_dry());
+}
+
+TEST_F(PooledEntryTest, RefusesWhatLiesOutsideThePool) {
+  for (const uint32_t offset : {1u, kSlice - 1, kSlice + 4096, 2 * kSlice, 0xffffe000u, ~0u}) {
+    SCOPED_TRACE(offset);
+    RingEntry entry(5, 2, &header_, &pool_, true);
+    header_.ring_ent_in_out.offset = offset;
+    entry.Submitted(RingCommand::kRegister);
+    EXPECT_FALSE(entry.Arrived().ok());
+    EXPECT_TRUE(entry.payload().empty());
+    entry.Answer(Action::Error(Errno(EINVAL)));  // it can be answered all the same
+    entry.Committed();
+  }
+  EXPECT_FALSE(Deliver(abi::Opcode::kLookup, 0, kSlice + 1).ok()) << "longer than a slice";
+}
+
+TEST_F(PooledEntryTest, AZeroCopiedReadHasNoPayload) {
+  ASSERT_TRUE(Deliver(abi::Opcode::kRead, 0, 0, abi::kUringEntZeroCopy).ok());
+  EXPECT_TRUE(entry_.request().zero_copy);
+  EXPECT_TRUE(entry_.payload().empty()) << "slice 0 is another request's";
+}
+
+TEST_F(PooledEntryTest, AZeroCopiedWriteHasASliceForItsReplyAndNoDataInIt) {
+  ASSERT_TRUE(Deliver(abi::Opcode::kWrite, kSlice, 1 << 20, abi::kUringEntZeroCopy).ok());
+  EXPECT_TRUE(entry_.request().zero_copy);
+  EXPECT_EQ(entry_.request().zero_copy_bytes, 1u << 20);
+  EXPECT_TRUE(entry_.request().payload.empty());
+  EXPECT_EQ(entry_.payload().data(), memory_.data() + kSlice);
+}
+
+TEST_F(PooledEntryTest, RefusesZeroCopyOfWhatHasNoPages) {
+  EXPECT_FALSE(Deliver(abi::Opcode::kLookup, 0, 5, abi::kUringEntZeroCopy).ok());
+}
+
+TEST_F(PooledEntryTest, RefusesZeroCopyOnAQueueWithout) {
+  RingEntry plain(5, 2, &header_, &pool_, /*zero_copy=*/false);
+  abi::InHeader in{};
+  in.opcode = static_cast<uint32_t>(abi::Opcode::kRead);
+  std::memcpy(header_.in_out, &in, sizeof(in));
+  header_.ring_ent_in_out = {abi::kUringEntZeroCopy, 77, 0, 0, 0};
+  plain.Submitted(RingCommand::kRegister);
+  EXPECT_FALSE(plain.Arrived().ok());
+}
+
+TEST_F(PooledEntryTest, SaysWhenThePoolIsDry) {
+  ASSERT_TRUE(Deliver(abi::Opcode::kLookup, 0).ok());
+  abi::UringReqHeader header = header_;
+  RingEntry other(6, 2, &header, &pool_, true);
+  other.Submitted(RingCommand::kRegister);
+  ASSERT_TRUE(other.Arrived().ok());
+  EXPECT_TRUE(other.pool_dry()) << "the second of two slices";
+  entry_.Answer(Action::Reply());
+  entry_.Committed();
+  other.Answer(Action::Reply());
+  other.Committed();
+  ASSERT_TRUE(other.Arrived().ok());
+  EXPECT_FALSE(other.pool_dry()) << "both came back in between";
+}
+
 TEST_F(RingEntryTest, KnowsItsPlace) {
   EXPECT_EQ(entry_.index(), 5u);
   EXPECT_EQ(entry_.qid(), QueueId(3));

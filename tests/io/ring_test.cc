@@ -47,7 +47,7 @@ class RingTest : public ::testing::Test {
     Result<MemoryRegion> region = MemoryRegion::Map(4 * kPayload);
     ASSERT_TRUE(region.ok());
     region_ = std::make_unique<MemoryRegion>(std::move(*region));
-    const Outcome registered = table_.Register(region_->bytes());
+    const Outcome registered = table_.Register(region_->bytes(), 0);
     if (!registered.ok())
       GTEST_SKIP() << "io_uring is not to be had: " << strerror(registered.error().value());
     const Outcome opened = ring_.Open(RingSetup{8, -1});
@@ -319,7 +319,7 @@ TEST(BufferTable, RefusesMemoryThatCannotBeWritten) {
   ASSERT_NE(nothing, MAP_FAILED);
   {
     BufferTable table;
-    const Outcome outcome = table.Register({static_cast<std::byte*>(nothing), kBytes});
+    const Outcome outcome = table.Register({static_cast<std::byte*>(nothing), kBytes}, 0);
     EXPECT_FALSE(outcome.ok());
   }
   munmap(nothing, kBytes);

@@ -17,13 +17,17 @@ import tempfile
 # Structs whose kernel names differ from the rule.
 STRUCTS = {
     "DirentPlus": "fuse_direntplus",
+    "UringRegisterReq": "fuse_uring_cmd_req",
 }
-# Members that were renamed: {(ours, member): the kernel's names, newest first}.
+# Members that are called or nested differently: {(ours, member): the kernel's names, newest first}.
 MEMBERS = {
-    ("UringEntInOut", "padding"): ("offset", "padding"),
+    ("UringEntInOut", "offset"): ("offset", "padding"),
+    ("UringCmdReq", "bufpool_uaddr"): ("bufpool.uaddr",),
+    ("UringCmdReq", "bufpool_len"): ("bufpool.len",),
+    ("UringCmdReq", "bufpool_reserved"): ("bufpool.reserved",),
 }
-# Structs that later kernels made longer, at an end that we leave zero.
-PREFIX_STRUCTS = {"UringCmdReq"}
+# Members of ours that only fill up what the kernel's struct has as another member of a union.
+FILLERS = {("UringRegisterReq", "rest")}
 # Constants whose kernel names differ from every rule.
 CONSTANTS = {
     "kExtMaxNrSecctx": "FUSE_MAX_NR_SECCTX",
@@ -120,11 +124,12 @@ def generate(ours_text, kernel):
             continue
         known = kernel.members(theirs)
         # A flexible array at the end, like the name of a directory entry, has no member with us.
-        if struct not in PREFIX_STRUCTS:
-            checks.append(f'Same("sizeof({theirs})", sizeof(shuntfs::abi::{struct}), sizeof({theirs}));')
+        checks.append(f'Same("sizeof({theirs})", sizeof(shuntfs::abi::{struct}), sizeof({theirs}));')
         for member in members:
+            if (struct, member) in FILLERS:
+                continue
             candidates = [name for name in MEMBERS.get((struct, member), (member, "__" + member))
-                          if name in known]
+                          if name.split(".")[-1] in known]
             if not candidates:
                 missing.append(f"{struct}::{member}: {theirs} has no such member")
                 continue

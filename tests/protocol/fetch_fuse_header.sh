@@ -31,7 +31,7 @@ if [ -z "$mirror" ] && [ -z "$(cached)" ]; then
   printf 'no kernel header: apt knows no Debian mirror; run apt-get update\n' >&2
   exit 1
 fi
-for suite in unstable experimental; do
+for suite in unstable experimental forky-backports trixie-backports; do
   printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite"
 done >"$work/sources.list"
 : >"$work/status"
