@@ -47,10 +47,9 @@ constexpr FlagSpec kDataPath = {"data-path",
                                 "data_path",
                                 true,
                                 "MODE",
-                                "auto (the default), zero-copy, buffer-pool, per-entry or device; "
-                                "a mode that is named is used or "
-                                "the mount fails",
-                                "auto, zero-copy, buffer-pool, per-entry or device"};
+                                "auto (the default), zero-copy, buffer-pool, per-entry, device "
+                                "or kernel; a mode that is named is used or the mount fails",
+                                "auto, zero-copy, buffer-pool, per-entry, device or kernel"};
 constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
 
 struct CommandSpec {

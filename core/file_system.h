@@ -11,6 +11,7 @@
 
 #include "core/counters.h"
 #include "core/data_io.h"
+#include "core/backing_files.h"
 #include "core/device_table.h"
 #include "core/handle_table.h"
 #include "core/inode_table.h"
@@ -68,6 +69,10 @@ class FileSystem {
   InodeTable& inodes() { return *inodes_; }
   HandleTable& handles() { return handles_; }
   DeviceTable& devices() { return *devices_; }
+  // Null but in a mount whose data the kernel moves by itself.
+  BackingFiles* backing_files() { return backing_files_.get(); }
+  // Before the first request.
+  void UseBackingFiles(std::unique_ptr<BackingFiles> files) { backing_files_ = std::move(files); }
   Interrupts& interrupts() { return interrupts_; }
 
  private:
@@ -77,6 +82,7 @@ class FileSystem {
   std::unique_ptr<DeviceTable> devices_;
   std::unique_ptr<InodeTable> inodes_;
   HandleTable handles_;
+  std::unique_ptr<BackingFiles> backing_files_;
   Interrupts interrupts_;
 };
 

@@ -30,6 +30,7 @@ struct OpenFile {
   const BackingDevice* device = nullptr;
   bool synchronous = false;                    // O_SYNC or O_DSYNC: every write waits for the disk
   std::unique_ptr<DirectoryBuffer> directory;  // of directories
+  NodeId backing_node;                         // whose BackingFiles use ends with this file; or 0
 };
 
 class HandleTable {
@@ -43,10 +44,10 @@ class HandleTable {
 
   // Null: the kernel named a handle that is not open.
   OpenFile* Find(FileHandle fh) const { return slots_.Find(fh.value()); }
-  // 0 when the table is full.
-  FileHandle Insert(std::unique_ptr<OpenFile> file) {
-    const FileHandle fh(slots_.Insert(file.get()));
-    if (fh.value() != 0) static_cast<void>(file.release());
+  // Takes the file over. 0 when the table is full: then it stays the caller's.
+  FileHandle Insert(std::unique_ptr<OpenFile>* file) {
+    const FileHandle fh(slots_.Insert(file->get()));
+    if (fh.value() != 0) static_cast<void>(file->release());
     return fh;
   }
   // The file, to be closed by the caller; null when it is not open.

@@ -15,11 +15,26 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
   return flags;
 }
 
-uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options) {
-  uint32_t flags = abi::kFopenParallelDirectWrites;
-  if (options.zero_copy) flags |= abi::kFopenIoUringZeroCopy;
-  if (!file.device->wants_flush && !options.writeback) flags |= abi::kFopenNoflush;
-  return flags;
+abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file) {
+  const FileSystemOptions& options = fs.options();
+  abi::OpenOut out{};
+  out.open_flags = abi::kFopenParallelDirectWrites;
+  if (!file->device->wants_flush && !options.writeback) out.open_flags |= abi::kFopenNoflush;
+  if (fs.backing_files() != nullptr) {
+    file->backing_node = nodeid;
+    out.backing_id = fs.backing_files()->Open(nodeid, file->fd.get());
+  }
+  if (out.backing_id != 0) {
+    out.open_flags |= abi::kFopenPassthrough;  // which goes with none of those below
+    return out;
+  }
+  if (options.zero_copy) out.open_flags |= abi::kFopenIoUringZeroCopy;
+  if (unchanged) out.open_flags |= abi::kFopenKeepCache;
+  return out;
+}
+
+void EndOpen(FileSystem& fs, const OpenFile& file) {
+  if (file.backing_node.value() != 0) fs.backing_files()->Close(file.backing_node);
 }
 
 Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,

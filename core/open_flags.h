@@ -19,8 +19,12 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
 
 inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 
-// FOPEN_* for a file that was just opened, without those that depend on what changed meanwhile.
-uint32_t OpenFlagsFor(const OpenFile& file, const FileSystemOptions& options);
+// What the kernel is told of the regular file `nodeid` that was just opened, but for its handle.
+// `unchanged`: the pages that it has of it are still right. Begins a use of its backing file where the
+// kernel is to move the data.
+abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file);
+// The open has ended, or was never told of.
+void EndOpen(FileSystem& fs, const OpenFile& file);
 
 // openat(2) that gives cached descriptors back and tries again when there are too many.
 Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,

@@ -47,11 +47,12 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
 // no room for the file.
 Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry,
                       std::unique_ptr<OpenFile> file) {
-  abi::OpenOut open{};
-  open.open_flags = OpenFlagsFor(*file, fs.options());
-  open.fh = fs.handles().Insert(std::move(file)).value();
+  const NodeId nodeid(entry.nodeid);
+  abi::OpenOut open = DescribeOpen(fs, nodeid, /*unchanged=*/false, file.get());
+  open.fh = fs.handles().Insert(&file).value();
   if (open.fh == 0) {
-    fs.inodes().Forget(NodeId(entry.nodeid), 1);
+    EndOpen(fs, *file);
+    fs.inodes().Forget(nodeid, 1);
     return Action::Error(Errno(ENFILE));
   }
   ReplyWith(call, entry);

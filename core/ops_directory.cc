@@ -166,7 +166,7 @@ Action OpOpendir(FileSystem& fs, Call& call) {
   out.open_flags = abi::kFopenCacheDir;
   const Result<FileStatus> status = StatusOf(file->fd.get());
   if (status.ok() && inode->UnchangedSinceLastOpen(*status)) out.open_flags |= abi::kFopenKeepCache;
-  out.fh = fs.handles().Insert(std::move(file)).value();
+  out.fh = fs.handles().Insert(&file).value();
   if (out.fh == 0) return Action::Error(Errno(ENFILE));
   return ReplyWith(call, out);
 }

@@ -52,18 +52,22 @@ Action OpOpen(FileSystem& fs, Call& call) {
   file->fd = std::move(*fd);
   file->device = &inode->device();
   file->synchronous = IsSynchronous(in.flags);
-  abi::OpenOut out{};
-  out.open_flags = OpenFlagsFor(*file, fs.options());
   const Result<FileStatus> status = StatusOf(file->fd.get());
-  if (status.ok() && inode->UnchangedSinceLastOpen(*status)) out.open_flags |= abi::kFopenKeepCache;
-  out.fh = fs.handles().Insert(std::move(file)).value();
-  if (out.fh == 0) return Action::Error(Errno(ENFILE));
+  const bool unchanged = status.ok() && inode->UnchangedSinceLastOpen(*status);
+  abi::OpenOut out = DescribeOpen(fs, call.request.nodeid(), unchanged, file.get());
+  out.fh = fs.handles().Insert(&file).value();
+  if (out.fh == 0) {
+    EndOpen(fs, *file);
+    return Action::Error(Errno(ENFILE));
+  }
   return ReplyWith(call, out);
 }
 
 Action OpRelease(FileSystem& fs, Call& call) {
   const FileHandle fh(call.request.As<abi::ReleaseIn>().fh);
-  if (fs.handles().Remove(fh) == nullptr) return Action::Error(Errno(EBADF));
+  const std::unique_ptr<OpenFile> file = fs.handles().Remove(fh);
+  if (file == nullptr) return Action::Error(Errno(EBADF));
+  EndOpen(fs, *file);
   return Action::Reply();
 }
 

@@ -27,6 +27,11 @@ ModeProbe NotAs(const std::string& mode, const ModeProbe& lower) {
   return Not(mode, lower.reason, lower.remedy);
 }
 
+ModeProbe CannotAsk(const std::string& mode, Errno error) {
+  return Not(mode, std::string("the kernel cannot be asked for it: ") + std::strerror(error.value()),
+             "run as root, or allow user namespaces");
+}
+
 ModeProbe ProbePerEntry() {
   const char* const mode = "per-entry";
   std::ifstream parameter(kEnableUring);
@@ -71,6 +76,17 @@ ModeProbe ProbeZeroCopy(const ModeProbe& buffer_pool) {
   return {mode, true, "the kernel offers buffer pools, and CAP_SYS_ADMIN is held", ""};
 }
 
+ModeProbe ProbeKernel(const ModeProbe& device, const Result<KernelOffer>& offer) {
+  const char* const mode = "kernel";
+  if (!device.available) return NotAs(mode, device);
+  if (!HasCapability(CAP_SYS_ADMIN))
+    return Not(mode, "the kernel takes backing files from CAP_SYS_ADMIN only", "mount as root");
+  if (!offer.ok()) return CannotAsk(mode, offer.error());
+  if ((offer->init_flags & abi::kInitPassthrough) == 0)
+    return Not(mode, "this kernel has no passthrough (Linux 6.9 has)", "boot Linux 6.9 or later");
+  return {mode, true, "the kernel offers passthrough, and CAP_SYS_ADMIN is held", ""};
+}
+
 ModeProbe ProbeDevice() {
   const UniqueFd device(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (device.valid()) return {"device", true, "/dev/fuse can be opened", ""};
@@ -83,14 +99,14 @@ ModeProbe ProbeDevice() {
 std::vector<ModeProbe> ProbeModes() {
   const ModeProbe device = ProbeDevice();
   const ModeProbe per_entry = device.available ? ProbePerEntry() : NotAs("per-entry", device);
-  const ModeProbe buffer_pool =
-      ProbeBufferPool(per_entry, per_entry.available ? AskKernel() : Errno(ENOTSUP));
+  const Result<KernelOffer> offer = device.available ? AskKernel() : Errno(ENODEV);
+  const ModeProbe buffer_pool = ProbeBufferPool(per_entry, offer);
   return {
       ProbeZeroCopy(buffer_pool),
       buffer_pool,
       per_entry,
       device,
-      Not("kernel", "this version of shuntfs does not serve it", ""),
+      ProbeKernel(device, offer),
   };
 }
 

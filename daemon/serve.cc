@@ -1,9 +1,12 @@
 #include "daemon/serve.h"
 
 #include <absl/strings/str_format.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +53,15 @@ PolicyWish WishOf(const std::string& word) {
   return PolicyWish::kAuto;
 }
 
+// What is not stacked itself can be passed through at depth 1, and our mount can then be a layer of
+// overlayfs; two levels are all there is (FILESYSTEM_MAX_STACK_DEPTH).
+uint32_t PassthroughDepth(const std::string& source) {
+  struct statfs status {};
+  const bool stacked = statfs(source.c_str(), &status) == 0 &&
+                       (status.f_type == OVERLAYFS_SUPER_MAGIC || status.f_type == ECRYPTFS_SUPER_MAGIC);
+  return stacked ? 2 : 1;
+}
+
 // No value: requests are read from /dev/fuse.
 std::optional<RingMode> RingModeOf(const std::string& mode) {
   if (mode == "zero-copy") return RingMode::kZeroCopy;
@@ -80,7 +92,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
   if (ring_mode) {
     if (absl::Status done = server->CreateRings(options, *ring_mode); !done.ok()) return done;
   }
-  if (absl::Status done = server->AnswerInit(options, ring_mode); !done.ok()) return done;
+  const bool passthrough = mode == "kernel";
+  if (absl::Status done = server->AnswerInit(options, ring_mode, passthrough); !done.ok())
+    return done;
+  if (passthrough) {
+    if (absl::Status done = server->UsePassthrough(options); !done.ok()) return done;
+  }
   if (absl::Status done = server->StartThreads(options); !done.ok()) return done;
   return server;
 }
@@ -133,7 +150,8 @@ absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
 }
 
-absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode) {
+absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode,
+                                bool passthrough) {
   Result<FuseDevice> device = FuseDevice::Create(fuse_fd_.get(), max_write_bytes_);
   if (!device.ok()) return Failed("a request buffer cannot be mapped", device.error());
   pollfd ready{fuse_fd_.get(), POLLIN, 0};
@@ -150,6 +168,7 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   InitWishes wishes;
   wishes.over_io_uring = ring_mode.has_value();
   wishes.writeback_cache = options.writeback;
+  if (passthrough) wishes.passthrough_depth = PassthroughDepth(options.source);
   wishes.max_write_bytes = max_write_bytes_;
   wishes.max_pages_limit = MaxPagesLimit();
   wishes.max_readahead_bytes = max_write_bytes_;
@@ -164,11 +183,34 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   const bool pooled = ring_mode && *ring_mode != RingMode::kPerEntry;
   if (pooled && (agreed.kernel_flags & abi::kInitHasIoUringBufpool) == 0)
     return absl::UnavailableError("this kernel does not offer buffer pools; Linux 7.3 does");
+  if (passthrough && !agreed.passthrough) {
+    return absl::UnavailableError(
+        options.writeback ? "passthrough and the writeback cache exclude each other; leave out writeback"
+                          : "this kernel does not offer passthrough; Linux 6.9 does");
+  }
   std::memcpy(device->reply_area().data(), &agreed.reply, agreed.reply_bytes);
   const Outcome replied = device->Reply(request.header.unique, Action::Reply(agreed.reply_bytes));
   if (!replied.ok()) return Failed("the kernel refused the reply to INIT", replied.error());
   format_ = agreed.format;
   max_write_bytes_ = agreed.max_write_bytes;
+  return absl::OkStatus();
+}
+
+// Sees that the kernel takes files of the source, as far as a file can be had to try it with.
+absl::Status Server::UsePassthrough(const ServeOptions& options) {
+  auto files = std::make_unique<BackingFiles>(fuse_fd_.get());
+  const UniqueFd sample(open(options.source.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (sample.valid()) {
+    const Outcome tried = files->Try(sample.get());
+    if (!tried.ok()) {
+      const std::string why = tried.error() == Errno(ELOOP)
+                                  ? "its file system is stacked on others already"
+                                  : std::strerror(tried.error().value());
+      return absl::FailedPreconditionError("the kernel does not pass files of " + options.source +
+                                           " through: " + why);
+    }
+  }
+  fs_->UseBackingFiles(std::move(files));
   return absl::OkStatus();
 }
 

@@ -75,7 +75,9 @@ class Server {
   absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd,
                                 std::optional<RingMode> ring_mode);
   absl::Status CreateRings(const ServeOptions& options, RingMode mode);
-  absl::Status AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode);
+  absl::Status AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode,
+                          bool passthrough);
+  absl::Status UsePassthrough(const ServeOptions& options);
   absl::Status StartThreads(const ServeOptions& options);
 
   // In the order that they depend on each other.

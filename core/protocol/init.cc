@@ -44,8 +44,11 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   uint64_t wanted = kAlways;
   if (wishes.writeback_cache) wanted |= abi::kInitWritebackCache;
   if (wishes.over_io_uring) wanted |= abi::kInitOverIoUring;
+  // The kernel drops one of the two, so we never ask for both (fs/fuse/inode.c, process_init_reply).
+  if (wishes.passthrough_depth != 0 && !wishes.writeback_cache) wanted |= abi::kInitPassthrough;
   agreed.flags = wanted & agreed.kernel_flags;
   agreed.over_io_uring = (agreed.flags & abi::kInitOverIoUring) != 0;
+  agreed.passthrough = (agreed.flags & abi::kInitPassthrough) != 0;
   agreed.format.setxattr_ext = (agreed.flags & abi::kInitSetxattrExt) != 0;
 
   const uint32_t max_pages =
@@ -62,6 +65,7 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   out.congestion_threshold = static_cast<uint16_t>(wishes.max_background * 3 / 4);
   out.max_write = agreed.max_write_bytes;
   out.time_gran = 1;
+  out.max_stack_depth = agreed.passthrough ? wishes.passthrough_depth : 0;
   out.max_pages = static_cast<uint16_t>(max_pages);
   agreed.reply_bytes = sizeof(out);
   return result;

@@ -18,6 +18,9 @@ namespace shuntfs {
 struct InitWishes {
   bool over_io_uring = false;
   bool writeback_cache = false;
+  // The kernel moves file data by itself: how deep our file system then counts as stacked, 1 or 2
+  // (what lies below must be less deep). 0: it does not.
+  uint32_t passthrough_depth = 0;
   uint32_t max_write_bytes = 1U << 20;  // a power of two of pages
   uint32_t max_pages_limit = 256;       // fs.fuse.max_pages_limit of this kernel
   uint32_t max_readahead_bytes = 1U
@@ -35,6 +38,7 @@ struct InitAgreement {
   uint32_t kernel_minor = 0;
   uint32_t max_write_bytes = 0;
   bool over_io_uring = false;
+  bool passthrough = false;
 };
 
 // `error` is empty on success; otherwise a sentence on why this kernel cannot be served.

@@ -80,7 +80,7 @@ TEST(CommandLine, WrongOnesSayWhy) {
   EXPECT_NE(ErrorOf({"mount", "--foreground=yes", "a", "b"}).find("takes no value"),
             std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "--data-path=fast", "a", "b"})
-                .find("auto, zero-copy, buffer-pool, per-entry or device"),
+                .find("auto, zero-copy, buffer-pool, per-entry, device or kernel"),
             std::string::npos);
   EXPECT_NE(ErrorOf({"umount", "--json", "m"}).find("unknown flag"), std::string::npos);
 }

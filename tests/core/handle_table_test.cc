@@ -22,7 +22,7 @@ TEST(HandleTable, OwnsAFileUntilItIsRemoved) {
   std::unique_ptr<OpenFile> file = OpenNull();
   OpenFile* const raw = file.get();
   const int fd = raw->fd.get();
-  const FileHandle fh = table.Insert(std::move(file));
+  const FileHandle fh = table.Insert(&file);
   EXPECT_NE(fh.value(), 0u);
   EXPECT_EQ(table.Find(fh), raw);
   EXPECT_EQ(table.count(), 1u);
@@ -42,7 +42,7 @@ TEST(HandleTable, ClosesWhatIsLeftWhenItGoes) {
     HandleTable table;
     std::unique_ptr<OpenFile> file = OpenNull();
     fd = file->fd.get();
-    table.Insert(std::move(file));
+    table.Insert(&file);
     EXPECT_TRUE(IsOpen(fd));
   }
   EXPECT_FALSE(IsOpen(fd));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/protocol/abi.h"
+#include "tests/core/client.h"
 #include "tests/core/temp_tree.h"
 
 namespace shuntfs {
@@ -63,18 +64,53 @@ TEST(IsSynchronous, KnowsBothKinds) {
   EXPECT_FALSE(IsSynchronous(O_RDWR | O_TRUNC | O_APPEND | O_DIRECT));
 }
 
-TEST(OpenFlagsFor, SparesFlushWhereNothingNeedsIt) {
-  BackingDevice local;
+class DescribeOpenTest : public ::testing::Test {
+ protected:
+  // What the kernel is told of a file on `device` that was just opened.
+  static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device, bool unchanged = false) {
+    OpenFile file;
+    file.device = &device;
+    const abi::OpenOut out = DescribeOpen(fs, kFile, unchanged, &file);
+    EndOpen(fs, file);
+    return out;
+  }
+
+  static constexpr NodeId kFile{2};
+  const TempTree tree_;
+  const BackingDevice local_;
+};
+
+TEST_F(DescribeOpenTest, SparesFlushWhereNothingNeedsIt) {
   BackingDevice remote;
   remote.wants_flush = true;
-  FileSystemOptions writeback;
-  writeback.writeback = true;
-  OpenFile file;
-  file.device = &local;
-  EXPECT_EQ(OpenFlagsFor(file, {}), abi::kFopenParallelDirectWrites | abi::kFopenNoflush);
-  EXPECT_EQ(OpenFlagsFor(file, writeback), abi::kFopenParallelDirectWrites);
-  file.device = &remote;
-  EXPECT_EQ(OpenFlagsFor(file, {}), abi::kFopenParallelDirectWrites);
+  Client plain(tree_.path());
+  FileSystemOptions options = Client::Unprivileged();
+  options.writeback = true;
+  Client writeback(tree_.path(), options);
+  EXPECT_EQ(Describe(plain.fs(), local_).open_flags,
+            abi::kFopenParallelDirectWrites | abi::kFopenNoflush);
+  EXPECT_EQ(Describe(writeback.fs(), local_).open_flags, abi::kFopenParallelDirectWrites);
+  EXPECT_EQ(Describe(plain.fs(), remote).open_flags, abi::kFopenParallelDirectWrites);
+}
+
+TEST_F(DescribeOpenTest, KeepsTheCacheOfWhatIsUnchangedAndAsksForZeroCopyWhereThereIs) {
+  FileSystemOptions options = Client::Unprivileged();
+  options.zero_copy = true;
+  Client client(tree_.path(), options);
+  EXPECT_EQ(Describe(client.fs(), local_, /*unchanged=*/true).open_flags,
+            abi::kFopenParallelDirectWrites | abi::kFopenNoflush | abi::kFopenKeepCache |
+                abi::kFopenIoUringZeroCopy);
+}
+
+// /dev/null takes no backing files: such opens go through us, and say so.
+TEST_F(DescribeOpenTest, ServesItselfWhatTheKernelDoesNotTake) {
+  Client client(tree_.path());
+  const UniqueFd no_device(open("/dev/null", O_RDWR | O_CLOEXEC));
+  client.fs().UseBackingFiles(std::make_unique<BackingFiles>(no_device.get()));
+  const abi::OpenOut out = Describe(client.fs(), local_, /*unchanged=*/true);
+  EXPECT_EQ(out.backing_id, 0);
+  EXPECT_EQ(out.open_flags & abi::kFopenPassthrough, 0u);
+  EXPECT_NE(out.open_flags & abi::kFopenKeepCache, 0u);
 }
 
 // Lowers the limit of open descriptors as long as it lives.

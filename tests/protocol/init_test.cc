@@ -56,6 +56,21 @@ TEST(NegotiateInitTest, RefusesVersionsThatCannotBeServedAndSaysWhich) {
   }
 }
 
+TEST(NegotiateInitTest, AsksForPassthroughOnlyWithoutTheWritebackCache) {
+  InitWishes wishes;
+  wishes.passthrough_depth = 1;
+  const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
+  EXPECT_TRUE(agreed.passthrough);
+  EXPECT_NE(ReplyFlags(agreed) & abi::kInitPassthrough, 0u);
+  EXPECT_EQ(agreed.reply.max_stack_depth, 1u);
+  const InitAgreement old = Negotiate(39, kEverything & ~abi::kInitPassthrough, wishes).agreement;
+  EXPECT_FALSE(old.passthrough);
+  EXPECT_EQ(old.reply.max_stack_depth, 0u);
+  wishes.writeback_cache = true;
+  EXPECT_FALSE(Negotiate(45, kEverything, wishes).agreement.passthrough);
+  EXPECT_FALSE(Negotiate(45, kEverything).agreement.passthrough) << "nobody asked for it";
+}
+
 TEST(NegotiateInitTest, AnswersTheLowerMinorVersion) {
   for (const uint32_t minor : {31U, 45U, abi::kKernelMinorVersion, 99U}) {
     const InitAgreement agreed = Negotiate(minor, kEverything).agreement;
