@@ -1,8 +1,8 @@
 // The backing files that the kernel reads and writes by itself (FOPEN_PASSTHROUGH, 6.9): one id per
 // inode, shared by its opens and given back with the last.
 //
-// Floor 2. Thread-safe; a mutex is held across ioctl(2) on /dev/fuse, which looks at the backing file
-// and never waits for it. The kernel refuses to mix passthrough and cached opens of an inode
+// Floor 2. Thread-safe; a mutex is held across ioctl(2) on /dev/fuse, which looks at the backing
+// file and never waits for it. The kernel refuses to mix passthrough and cached opens of an inode
 // (fs/fuse/iomode.c), so the first open decides for those that come while it lasts.
 #ifndef SHUNTFS_CORE_BACKING_FILES_H_
 #define SHUNTFS_CORE_BACKING_FILES_H_

@@ -9,9 +9,9 @@
 #include <memory>
 #include <span>
 
+#include "core/backing_files.h"
 #include "core/counters.h"
 #include "core/data_io.h"
-#include "core/backing_files.h"
 #include "core/device_table.h"
 #include "core/handle_table.h"
 #include "core/inode_table.h"

@@ -20,8 +20,8 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
 inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 
 // What the kernel is told of the regular file `nodeid` that was just opened, but for its handle.
-// `unchanged`: the pages that it has of it are still right. Begins a use of its backing file where the
-// kernel is to move the data.
+// `unchanged`: the pages that it has of it are still right. Begins a use of its backing file where
+// the kernel is to move the data.
 abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file);
 // The open has ended, or was never told of.
 void EndOpen(FileSystem& fs, const OpenFile& file);

@@ -28,7 +28,8 @@ ModeProbe NotAs(const std::string& mode, const ModeProbe& lower) {
 }
 
 ModeProbe CannotAsk(const std::string& mode, Errno error) {
-  return Not(mode, std::string("the kernel cannot be asked for it: ") + std::strerror(error.value()),
+  return Not(mode,
+             std::string("the kernel cannot be asked for it: ") + std::strerror(error.value()),
              "run as root, or allow user namespaces");
 }
 
@@ -102,11 +103,7 @@ std::vector<ModeProbe> ProbeModes() {
   const Result<KernelOffer> offer = device.available ? AskKernel() : Errno(ENODEV);
   const ModeProbe buffer_pool = ProbeBufferPool(per_entry, offer);
   return {
-      ProbeZeroCopy(buffer_pool),
-      buffer_pool,
-      per_entry,
-      device,
-      ProbeKernel(device, offer),
+      ProbeZeroCopy(buffer_pool), buffer_pool, per_entry, device, ProbeKernel(device, offer),
   };
 }
 

@@ -57,8 +57,9 @@ PolicyWish WishOf(const std::string& word) {
 // overlayfs; two levels are all there is (FILESYSTEM_MAX_STACK_DEPTH).
 uint32_t PassthroughDepth(const std::string& source) {
   struct statfs status {};
-  const bool stacked = statfs(source.c_str(), &status) == 0 &&
-                       (status.f_type == OVERLAYFS_SUPER_MAGIC || status.f_type == ECRYPTFS_SUPER_MAGIC);
+  const bool stacked =
+      statfs(source.c_str(), &status) == 0 &&
+      (status.f_type == OVERLAYFS_SUPER_MAGIC || status.f_type == ECRYPTFS_SUPER_MAGIC);
   return stacked ? 2 : 1;
 }
 
@@ -185,8 +186,9 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
     return absl::UnavailableError("this kernel does not offer buffer pools; Linux 7.3 does");
   if (passthrough && !agreed.passthrough) {
     return absl::UnavailableError(
-        options.writeback ? "passthrough and the writeback cache exclude each other; leave out writeback"
-                          : "this kernel does not offer passthrough; Linux 6.9 does");
+        options.writeback
+            ? "passthrough and the writeback cache exclude each other; leave out writeback"
+            : "this kernel does not offer passthrough; Linux 6.9 does");
   }
   std::memcpy(device->reply_area().data(), &agreed.reply, agreed.reply_bytes);
   const Outcome replied = device->Reply(request.header.unique, Action::Reply(agreed.reply_bytes));

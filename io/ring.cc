@@ -14,20 +14,7 @@
 namespace shuntfs {
 namespace {
 
-// IORING_REGISTER_CLONE_BUFFERS (6.12) and its argument, from include/uapi/linux/io_uring.h;
-// liburing 2.3 does not know them.
-constexpr unsigned kRegisterCloneBuffers = 30;
-struct CloneBuffers {
-  uint32_t src_fd;
-  uint32_t flags;
-  uint32_t src_off;
-  uint32_t dst_off;
-  uint32_t nr;
-  uint32_t pad[3];
-};
-static_assert(sizeof(CloneBuffers) == 32);
-
-constexpr uint16_t kRegionSlot = 0;
+constexpr uint16_t kRegionSlot = FixedBufferTable::kRegionSlot;
 constexpr int kFuseFile = 0;  // the registered-file slot of /dev/fuse
 
 constexpr uint32_t kCommandOnBuffer = 1;  // IORING_URING_CMD_FIXED: buf_index holds
@@ -40,29 +27,24 @@ T* CommandArea(io_uring_sqe* sqe) {
 }
 
 // The command works on memory of the registered region.
-void UseRegion(io_uring_sqe* sqe) {
+void PointAtRegion(io_uring_sqe* sqe) {
   sqe->rw_flags = kCommandOnBuffer;  // in a union with uring_cmd_flags
   sqe->buf_index = kRegionSlot;
 }
 
 }  // namespace
 
-BufferTable::~BufferTable() {
+SharedRegion::~SharedRegion() {
   if (!open_) return;
-  io_uring_unregister_buffers(&ring_);
+  static_cast<void>(table_.Unregister());
   io_uring_queue_exit(&ring_);
 }
 
-Outcome BufferTable::Register(std::span<std::byte> region, uint32_t empty_slots) {
+Outcome SharedRegion::Register(std::span<std::byte> region, uint32_t empty_slots) {
   if (const int rc = io_uring_queue_init(1, &ring_, 0); rc < 0) return Errno(-rc);
   open_ = true;
   io_uring_ring_dontfork(&ring_);
-  // A slot without memory is left empty (io_uring/rsrc.c, io_sqe_buffers_register).
-  std::vector<iovec> slots(1 + empty_slots, iovec{nullptr, 0});
-  slots[kRegionSlot] = {region.data(), region.size()};
-  const int rc =
-      io_uring_register_buffers(&ring_, slots.data(), static_cast<unsigned>(slots.size()));
-  return rc < 0 ? Outcome(Errno(-rc)) : Ok();
+  return table_.Register(region, empty_slots);
 }
 
 Ring::~Ring() { Close(); }
@@ -94,15 +76,19 @@ Outcome Ring::Open(const RingSetup& setup) {
   return Ok();
 }
 
-Outcome Ring::UseTable(const BufferTable& table) {
-  CloneBuffers clone{};
-  clone.src_fd = static_cast<uint32_t>(table.fd());
-  return FromSyscall(static_cast<int>(
-      syscall(SYS_io_uring_register, ring_.ring_fd, kRegisterCloneBuffers, &clone, 1)));
+Outcome Ring::UseRegion(const SharedRegion& region) {
+  if (const Outcome done = table_.CloneFrom(region.table()); !done.ok()) return done;
+  for (uint32_t slot = 0; slot < table_.slots(); ++slot) {
+    if (const Outcome done = table_.Pin(slot); !done.ok()) return done;
+  }
+  return Ok();
 }
 
-void Ring::LeaveTable() {
-  if (open_) io_uring_unregister_buffers(&ring_);
+void Ring::LeaveRegion() {
+  if (!open_) return;
+  table_.UnpinAll();
+  if (const Outcome done = table_.Unregister(); !done.ok())
+    LOG(WARNING) << "the region stays pinned: " << std::strerror(done.error().value());
 }
 
 io_uring_sqe* Ring::NextSqe() {
@@ -135,7 +121,7 @@ void Ring::PrepareAddQueue(QueueId qid, bool zero_copy) {
 void Ring::PrepareAddPool(const QueuePool& pool) {
   const QueueId qid = pool.qid();
   io_uring_sqe* sqe = NextCommand(abi::kUringCmdAddBufpool, CompletionKind::kQueue, qid.value());
-  UseRegion(sqe);
+  PointAtRegion(sqe);
   auto* command = CommandArea<abi::UringCmdReq>(sqe);
   command->qid = qid.value();
   command->bufpool_uaddr = reinterpret_cast<uint64_t>(pool.bytes().data());
@@ -146,7 +132,7 @@ void Ring::PrepareCommand(RingEntry& entry) {
   const bool registers = entry.command() == RingCommand::kRegister;
   io_uring_sqe* sqe = NextCommand(registers ? abi::kUringCmdRegister : abi::kUringCmdCommitAndFetch,
                                   CompletionKind::kCommand, entry.index());
-  if (entry.pooled()) UseRegion(sqe);
+  if (entry.pooled()) PointAtRegion(sqe);
   if (registers) {
     sqe->addr = reinterpret_cast<uint64_t>(entry.iov());
     sqe->len = 2;

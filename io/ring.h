@@ -2,7 +2,7 @@
 // other rings.
 //
 // Floor 3. Used by one thread only, the one that called Open (SINGLE_ISSUER). Buffer 0 of its table
-// is the region that all workers share (BufferTable). Preparing never fails: when the submission
+// is the region that all workers share (SharedRegion). Preparing never fails: when the submission
 // queue is full it is submitted first.
 #ifndef SHUNTFS_IO_RING_H_
 #define SHUNTFS_IO_RING_H_
@@ -13,6 +13,7 @@
 
 #include "core/base/errno.h"
 #include "core/data_io.h"
+#include "io/fixed_buffer_table.h"
 #include "io/kernel_order.h"
 #include "io/queue_pool.h"
 #include "io/ring_entry.h"
@@ -25,28 +26,24 @@ struct RingSetup {
   int fuse_fd = -1;
 };
 
-// Registers the region of all workers once, as buffer 0, so that its pages are pinned and counted
-// once; the rings take the table over, with the empty slots behind it. A ring of its own, which
-// nobody submits to: the kernel lets no thread copy the table of another thread's SINGLE_ISSUER
-// ring (EEXIST).
-class BufferTable {
+// Registers the region of all workers once, so that its pages are pinned and counted once; the
+// rings take the table over. A ring of its own, which nobody submits to: the kernel lets no thread
+// copy the table of another thread's SINGLE_ISSUER ring.
+class SharedRegion {
  public:
-  static constexpr uint32_t kMaxEmptySlots =
-      (1U << 14) - 1;  // IORING_MAX_REG_BUFFERS, io_uring/rsrc.c
+  SharedRegion() = default;
+  ~SharedRegion();
+  SharedRegion(const SharedRegion&) = delete;
+  SharedRegion& operator=(const SharedRegion&) = delete;
 
-  BufferTable() = default;
-  ~BufferTable();
-  BufferTable(const BufferTable&) = delete;
-  BufferTable& operator=(const BufferTable&) = delete;
-
-  // ENOMEM: RLIMIT_MEMLOCK. EPERM, ENOSYS: io_uring is not allowed here.
-  // `empty_slots`: where the kernel will put callers' pages (at most kMaxEmptySlots).
+  // Errors as FixedBufferTable::Register. EPERM, ENOSYS: io_uring is not allowed here.
   Outcome Register(std::span<std::byte> region, uint32_t empty_slots);
-  int fd() const { return ring_.ring_fd; }
+  const FixedBufferTable& table() const { return table_; }
 
  private:
   io_uring ring_{};
   bool open_ = false;
+  FixedBufferTable table_{&ring_};
 };
 
 class Ring {
@@ -58,13 +55,13 @@ class Ring {
 
   // EPERM, ENOSYS: io_uring is not allowed here.
   Outcome Open(const RingSetup& setup);
-  // Takes the registered region over.
-  Outcome UseTable(const BufferTable& table);
+  // Takes the registered region over, and pins all of its table for FUSE.
+  Outcome UseRegion(const SharedRegion& region);
   // Also done by the destructor.
   void Close();
-  // Gives the region up, so that its pages are counted no more when the ring is closed: the kernel
-  // tears a closed ring down later.
-  void LeaveTable();
+  // FUSE takes nothing from this ring any more: gives the region up, so that its pages are counted
+  // no more when the ring is closed. The kernel tears a closed ring down later.
+  void LeaveRegion();
   int fd() const { return ring_.ring_fd; }
 
   // ADD_QUEUE and ADD_BUFPOOL; they complete as CompletionKind::kQueue with the queue's number.
@@ -104,6 +101,7 @@ class Ring {
 
   io_uring ring_{};
   bool open_ = false;
+  FixedBufferTable table_{&ring_};
 };
 
 }  // namespace shuntfs

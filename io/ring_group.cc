@@ -29,9 +29,9 @@ std::string RingGroup::Create(const RingGroupOptions& options) {
   const size_t queues = QueuesIn(options);
   const size_t entries = queues * options.memory.entries_per_queue;
   const bool zero_copy = mode_ == RingMode::kZeroCopy;
-  if (zero_copy && entries > BufferTable::kMaxEmptySlots) {
+  if (zero_copy && entries > FixedBufferTable::kMaxSlots - 1) {
     return "zero-copy takes a slot of the buffer table for each of " + std::to_string(entries) +
-           " entries, and there are " + std::to_string(BufferTable::kMaxEmptySlots);
+           " entries, and there are " + std::to_string(FixedBufferTable::kMaxSlots - 1);
   }
   const size_t payloads = queues * options.memory.slices_per_queue * options.memory.payload_bytes;
   Result<MemoryRegion> region = MemoryRegion::Map(HeaderBytes(options) + payloads);
@@ -41,10 +41,10 @@ std::string RingGroup::Create(const RingGroupOptions& options) {
   region_.emplace(std::move(*region));
   LayOut(options);
   const auto empty_slots = static_cast<uint32_t>(zero_copy ? entries : 0);
-  if (const Outcome done = table_.Register(region_->bytes(), empty_slots); !done.ok())
+  if (const Outcome done = shared_region_.Register(region_->bytes(), empty_slots); !done.ok())
     return Explain(done.error());
   for (auto& worker : workers_) {
-    if (const Outcome done = worker->SetUp(options.fuse_fd, table_); !done.ok())
+    if (const Outcome done = worker->SetUp(options.fuse_fd, shared_region_); !done.ok())
       return Explain(done.error());
   }
   return "";

@@ -62,7 +62,7 @@ class RingGroup {
   Connection& connection_;
   SlowPool& slow_pool_;
   std::optional<MemoryRegion> region_;
-  BufferTable table_;
+  SharedRegion shared_region_;
   RingMode mode_ = RingMode::kPerEntry;
   std::deque<QueuePool> pools_;
   std::deque<RingEntry> entries_;

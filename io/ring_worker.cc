@@ -55,11 +55,11 @@ RingWorker::~RingWorker() { Join(); }
 
 // ---- set-up, from the control thread ----
 
-Outcome RingWorker::SetUp(int fuse_fd, const BufferTable& table) {
+Outcome RingWorker::SetUp(int fuse_fd, const SharedRegion& region) {
   Result<UniqueFd> event = Connection::MakeEvent();
   if (!event.ok()) return event.error();
   event_ = std::move(*event);
-  thread_ = std::thread([this, fuse_fd, &table] { Run(fuse_fd, table); });
+  thread_ = std::thread([this, fuse_fd, &region] { Run(fuse_fd, region); });
   return set_up_.get_future().get();
 }
 
@@ -82,10 +82,10 @@ void RingWorker::Join() {
 
 // ---- the thread ----
 
-void RingWorker::Run(int fuse_fd, const BufferTable& table) {
+void RingWorker::Run(int fuse_fd, const SharedRegion& region) {
   pthread_setname_np(pthread_self(), ("shuntfs-q" + std::to_string(cpu_)).c_str());
   PinTo(cpu_);
-  const Outcome opened = OpenRing(fuse_fd, table);
+  const Outcome opened = OpenRing(fuse_fd, region);
   set_up_.set_value(opened);
   if (go_.get_future().get() && opened.ok()) {
     std::string refused = AddQueues();
@@ -93,16 +93,16 @@ void RingWorker::Run(int fuse_fd, const BufferTable& table) {
     registered_.set_value(refused);
     if (refused.empty()) Loop();
   }
-  ring_.LeaveTable();
+  ring_.LeaveRegion();
 }
 
-Outcome RingWorker::OpenRing(int fuse_fd, const BufferTable& table) {
+Outcome RingWorker::OpenRing(int fuse_fd, const SharedRegion& region) {
   Result<ThreadIdentity> identity = ThreadIdentity::Adopt(group_.fs_.options().privileged);
   if (!identity.ok()) return identity.error();
   identity_ = *identity;
   const RingSetup setup{static_cast<uint32_t>(entries_.size()), fuse_fd};
   if (const Outcome done = ring_.Open(setup); !done.ok()) return done;
-  return ring_.UseTable(table);
+  return ring_.UseRegion(region);
 }
 
 int RingWorker::SubmitToQueue() {

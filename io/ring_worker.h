@@ -35,7 +35,7 @@ class RingWorker {
   ~RingWorker();
 
   // Starts the thread and has it open its ring with the registered region. Waits for that.
-  Outcome SetUp(int fuse_fd, const BufferTable& table);
+  Outcome SetUp(int fuse_fd, const SharedRegion& region);
   // Has the thread add its queues and register its entries (INIT was answered) and waits until the
   // kernel took or refused them; then it serves. A sentence on what was refused, or empty.
   std::string Register();
@@ -51,8 +51,8 @@ class RingWorker {
   int ring_fd() const { return ring_.fd(); }
 
  private:
-  void Run(int fuse_fd, const BufferTable& table);
-  Outcome OpenRing(int fuse_fd, const BufferTable& table);
+  void Run(int fuse_fd, const SharedRegion& region);
+  Outcome OpenRing(int fuse_fd, const SharedRegion& region);
   std::string AddQueues();
   std::string RegisterEntries();
   // The outcome of what was just submitted and completes at once: 0 or a negative errno.

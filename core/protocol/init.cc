@@ -44,7 +44,8 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   uint64_t wanted = kAlways;
   if (wishes.writeback_cache) wanted |= abi::kInitWritebackCache;
   if (wishes.over_io_uring) wanted |= abi::kInitOverIoUring;
-  // The kernel drops one of the two, so we never ask for both (fs/fuse/inode.c, process_init_reply).
+  // The kernel drops one of the two, so we never ask for both (fs/fuse/inode.c,
+  // process_init_reply).
   if (wishes.passthrough_depth != 0 && !wishes.writeback_cache) wanted |= abi::kInitPassthrough;
   agreed.flags = wanted & agreed.kernel_flags;
   agreed.over_io_uring = (agreed.flags & abi::kInitOverIoUring) != 0;

@@ -67,7 +67,8 @@ TEST(IsSynchronous, KnowsBothKinds) {
 class DescribeOpenTest : public ::testing::Test {
  protected:
   // What the kernel is told of a file on `device` that was just opened.
-  static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device, bool unchanged = false) {
+  static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device,
+                               bool unchanged = false) {
     OpenFile file;
     file.device = &device;
     const abi::OpenOut out = DescribeOpen(fs, kFile, unchanged, &file);

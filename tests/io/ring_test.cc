@@ -47,12 +47,12 @@ class RingTest : public ::testing::Test {
     Result<MemoryRegion> region = MemoryRegion::Map(4 * kPayload);
     ASSERT_TRUE(region.ok());
     region_ = std::make_unique<MemoryRegion>(std::move(*region));
-    const Outcome registered = table_.Register(region_->bytes(), 0);
+    const Outcome registered = shared_.Register(region_->bytes(), 0);
     if (!registered.ok())
       GTEST_SKIP() << "io_uring is not to be had: " << strerror(registered.error().value());
     const Outcome opened = ring_.Open(RingSetup{8, -1});
     ASSERT_TRUE(opened.ok()) << strerror(opened.error().value());
-    const Outcome used = ring_.UseTable(table_);
+    const Outcome used = ring_.UseRegion(shared_);
     if (!used.ok() && used.error() == Errno(EINVAL))
       GTEST_SKIP() << "this kernel cannot clone buffer tables";
     ASSERT_TRUE(used.ok()) << strerror(used.error().value());
@@ -96,7 +96,7 @@ class RingTest : public ::testing::Test {
   TempTree tree_;
   abi::UringReqHeader headers_[4] = {};
   std::unique_ptr<MemoryRegion> region_;
-  BufferTable table_;
+  SharedRegion shared_;
   Ring ring_;
 };
 
@@ -191,7 +191,7 @@ TEST_F(RingTest, ATableThatWasLeftIsUsedNoMore) {
   RingEntry entry = Entry(0);
   entry.transfer = Describe(Transfer::Kind::kRead, file.get(), 0, 7);
   EXPECT_EQ(RunOnce(entry), 7);
-  ring_.LeaveTable();
+  ring_.LeaveRegion();
   EXPECT_EQ(RunOnce(entry), -EFAULT);
   ring_.Close();
   ring_.Close();  // again is nothing
@@ -313,13 +313,13 @@ TEST_F(RingTest, ACommandOnAnUnmountedDeviceIsRefused) {
       << done.front().res;
 }
 
-TEST(BufferTable, RefusesMemoryThatCannotBeWritten) {
+TEST(SharedRegion, RefusesMemoryThatCannotBeWritten) {
   constexpr size_t kBytes = 8192;
   void* const nothing = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(nothing, MAP_FAILED);
   {
-    BufferTable table;
-    const Outcome outcome = table.Register({static_cast<std::byte*>(nothing), kBytes}, 0);
+    SharedRegion region;
+    const Outcome outcome = region.Register({static_cast<std::byte*>(nothing), kBytes}, 0);
     EXPECT_FALSE(outcome.ok());
   }
   munmap(nothing, kBytes);
