@@ -41,6 +41,7 @@ struct alignas(64) Counters {
   Counter plain_read_bytes;
   Counter plain_write_bytes;
   Counter pool_dry;     // requests that took the last slice of their queue's pool
+  Counter handed_over;  // requests that were left to another worker
   Counter offloaded;    // requests that the slow pool served
   Counter malformed;    // requests that the decoder refused
   Counter odd_forgets;  // FORGETs of more lookups than were counted

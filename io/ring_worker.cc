@@ -1,5 +1,6 @@
 #include "io/ring_worker.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -23,6 +24,9 @@ constexpr uint64_t kShareAboveNs = 10'000;
 constexpr uint64_t kRequestNs = 2'000;
 constexpr uint64_t kBytesPerNs = 10;
 
+// A buffered read of this much is left to the next worker, though it came alone.
+constexpr uint64_t kReadAheadBytes = 256U << 10;
+
 // An answer with this much data is sent at once, though others of the batch are still to be served.
 constexpr uint64_t kSendAtOnceBytes = 64U << 10;
 
@@ -39,6 +43,14 @@ uint64_t BytesOf(RingEntry& entry) {
   Request& request = entry.request();
   if (request.opcode() == abi::Opcode::kRead) return request.As<abi::ReadIn>().size;
   return request.zero_copy ? request.zero_copy_bytes : request.payload.size();
+}
+
+// A read ahead of a buffered reader, who can copy what came before while another CPU fetches this.
+bool IsReadAhead(const RingEntry& entry) {
+  const Request& request = entry.request();
+  if (request.opcode() != abi::Opcode::kRead || request.zero_copy) return false;
+  const auto in = request.As<abi::ReadIn>();
+  return in.size >= kReadAheadBytes && (in.flags & O_DIRECT) == 0;
 }
 
 }  // namespace
@@ -279,6 +291,8 @@ void RingWorker::ServeBatch() {
     uint64_t estimate_ns = 0;
     for (RingEntry* entry : batch_) estimate_ns += kRequestNs + BytesOf(*entry) / kBytesPerNs;
     if (estimate_ns > kShareAboveNs) to_hand = batch_.size() / 2;
+  } else if (group_.workers_.size() > 1 && IsReadAhead(*batch_.front())) {
+    to_hand = 1;
   }
   bool handed = false;
   while (to_hand > 0 && HandOver(*batch_.back())) {
@@ -320,6 +334,7 @@ bool RingWorker::HandOver(RingEntry& entry) {
   const RingWorker& helper = *group_.workers_[(index_ + 1) % group_.workers_.size()];
   ring_.PrepareMessage(helper.ring_fd(), UserData{CompletionKind::kServe, entry.index()},
                        UserData{CompletionKind::kServeUnsent, entry.index()});
+  counters_.handed_over.Add();
   --serving_;
   return true;
 }
@@ -397,7 +412,7 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of
   // its own CPU.
-  if (entry.home() != index_ && alone_ && MaySend(entry)) {
+  if (entry.home() != index_ && alone_ && !IsReadAhead(entry) && MaySend(entry)) {
     ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(),
                          UserData{CompletionKind::kCommit, entry.index()},
                          UserData{CompletionKind::kCommitUnsent, entry.index()});
