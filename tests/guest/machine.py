@@ -14,7 +14,7 @@ POLL_S = 0.05
 # From the report of the command's end to the end of QEMU.
 POWER_OFF_S = 60
 # How long the guest may take to end a command that is overdue, and to say what was in its way.
-GRACE_S = 45
+GRACE_S = 90
 VIRTIOFSD = ("/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd")
 # A process that this puts in front of its command line ends with this one.
 ENDS_WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
