@@ -31,7 +31,7 @@ verify() {
 for jobs in 1 4 16; do
   note "fio with $jobs jobs"
   # The total stays the same, so that more jobs do not take longer.
-  size_kib=$((24576 / jobs))
+  size_kib=$(($(shortened 24576 "$((jobs * 1024))") / jobs))
   common=(--numjobs="$jobs" --size="${size_kib}k")
   verify "buffered-$jobs" "${common[@]}" --rw=randwrite --ioengine=psync --bs=4k --do_verify=1
   verify "direct-$jobs" "${common[@]}" --rw=randwrite --ioengine=libaio --iodepth=8 --direct=1 \
@@ -45,10 +45,11 @@ done
 
 note "fio by block size"
 for block in 512 1536 4k 12k 64k 100k 1m 4m; do
-  verify "block-$block" --size=16m --rw=write --ioengine=psync --bs="$block" --io_size=8m
+  verify "block-$block" --size="$(shortened 16 4)m" --rw=write --ioengine=psync --bs="$block" \
+    --io_size="$(shortened 8 4)m"
 done
 for block in 4k 128k 1m 4m; do
-  verify "direct-block-$block" --size=32m --rw=write --ioengine=psync --direct=1 --bs="$block"
+  verify "direct-block-$block" --size="$(shortened 32 4)m" --rw=write --ioengine=psync --direct=1 --bs="$block"
 done
 
 note "fio at odd offsets"
@@ -59,7 +60,7 @@ verify odd-mapped --size=8m --rw=randwrite --ioengine=mmap --bs=4099 --bs_unalig
 
 note "fio: write, cold caches, verify"
 mkdir "$mnt/cold"
-cold=(--name=cold --directory="$mnt/cold" --size=32m --rw=randwrite --bs=64k --ioengine=psync
+cold=(--name=cold --directory="$mnt/cold" --size="$(shortened 32 4)m" --rw=randwrite --bs=64k --ioengine=psync
   --verify=crc32c --randseed=7 --numjobs=2 --verify_fatal=1 --verify_dump=0
   --output="$WORK/fio.out" --end_fsync=1)
 (cd "$WORK" && timeout 120 fio "${cold[@]}" --do_verify=0) ||
@@ -72,5 +73,5 @@ cold[1]="--directory=$src/cold"
 (cd "$WORK" && timeout 120 fio "${cold[@]}" --verify_only) ||
   fail "fio cold, underneath: $(<"$WORK/fio.out")"
 
-assert_mode_served "$MODE" "$mnt" 5000
+assert_mode_served "$MODE" "$mnt" "$(shortened 5000)"
 umount_shuntfs "$MODE" "$mnt"

@@ -11,7 +11,8 @@ fsx=$(find_program tests/integrity/fsx) || exit 1
 
 # exercise BACKING_KIND OPTIONS OPERATIONS PROCESSES MAX_LENGTH
 exercise() {
-  local kind=$1 options=$2 operations=$3 processes=$4 max_length=$5
+  local kind=$1 options=$2 processes=$4 max_length=$5 operations
+  operations=$(shortened "$3" 100)
   local name="$kind.$max_length.${options//[^a-z]/}"
   local src="$WORK/src.$name" mnt="$WORK/mnt.$name"
   note "fsx: $kind, options '$options', $processes files of up to $max_length bytes, seed $seed"

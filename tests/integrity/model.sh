@@ -16,7 +16,8 @@ model=$(find_program tests/integrity/model) || exit 1
 
 # agree BACKING_KIND OPTIONS SEQUENCES PROCESSES
 agree() {
-  local kind=$1 options=$2 sequences=$3 processes=$4
+  local kind=$1 options=$2 processes=$4 sequences
+  sequences=$(shortened "$3" "$processes")
   local top="$WORK/$kind.$processes.${options//[^a-z]/}"
   note "model: $kind, options '$options', $sequences sequences in $processes processes, seed $seed"
   make_backing "$top" "$kind"

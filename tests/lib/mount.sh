@@ -56,6 +56,13 @@ wait_until() {
   done
 }
 
+# shortened COUNT [LEAST]: how many rounds, MiB, ... a test takes that takes COUNT on a machine of
+# ordinary speed. SHUNTFS_SHORTEN tells by how much less is to be done, but never less than LEAST.
+shortened() {
+  local count=$(($1 / ${SHUNTFS_SHORTEN:-1})) least=${2:-1}
+  printf '%s\n' "$((count > least ? count : least))"
+}
+
 # --- Beginning and end ----------------------------------------------------------------------------
 
 _find_tool() {

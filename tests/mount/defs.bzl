@@ -1,6 +1,6 @@
 """The mount suite: one set of test cases, run once per data path and kind of backing."""
 
-load("//bazel:defs.bzl", "shuntfs_library", "shuntfs_test")
+load("//bazel:defs.bzl", "shuntfs_binary", "shuntfs_library", "shuntfs_test")
 
 MODES = {
     "device": "device",
@@ -49,3 +49,23 @@ def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags =
             tags = ["exclusive", "local", "manual"] + tags,
             deps = [":" + name + "_cases", ":main"],
         )
+
+def mount_suite(name):
+    """One program with every test case of the package, which takes the same arguments as each test.
+
+    For tests/guest, where starting a machine for each family would take longer than its tests.
+
+    Args:
+      name: the program's.
+    """
+    shuntfs_binary(
+        name = name,
+        testonly = True,
+        linkstatic = True,
+        visibility = ["//tests/guest:__pkg__"],
+        deps = [":main"] + [
+            ":" + rule
+            for rule in sorted(native.existing_rules())
+            if rule.endswith("_cases")
+        ],
+    )

@@ -67,12 +67,13 @@ class Escape : public Ops {
       }
       return 0;
     });
+    const int rounds = Shortened(kRounds);
     const pid_t client = Spawn(kRoot, [&] {
       if (unshare(CLONE_NEWNS) != 0 ||
           mount("cover", Tree().outside().c_str(), "tmpfs", 0, nullptr) != 0) {
         return 1;
       }
-      for (int round = 0; round < kRounds; ++round) {
+      for (int round = 0; round < rounds; ++round) {
         if (const int code = attack(round); code != 0) {
           return code;
         }
@@ -82,7 +83,7 @@ class Escape : public Ops {
     EXPECT_EQ(Wait(client), 0) << kEscaped << " means that the client saw the outside";
     shared_->stop = true;
     EXPECT_EQ(Wait(exchanger), 0);
-    EXPECT_GT(shared_->exchanges.load(), uint64_t{kRounds} / 10) << "hardly a race";
+    EXPECT_GT(shared_->exchanges.load(), static_cast<uint64_t>(rounds) / 10) << "hardly a race";
     EXPECT_EQ(DescribeTree(Tree().outside()), before);
     shared_->stop = false;
     shared_->exchanges = 0;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -49,12 +50,15 @@ const char* ModeName(Mode mode) {
 std::string ParseTestConfig(int argc, char** argv, TestConfig* config) {
   std::string mode = Environment("SHUNTFS_MODE");
   std::string backing = Environment("SHUNTFS_BACKING");
+  std::string shorten = Environment("SHUNTFS_SHORTEN");
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--mode=")) {
       mode = argument.substr(7);
     } else if (argument.starts_with("--backing=")) {
       backing = argument.substr(10);
+    } else if (argument.starts_with("--shorten=")) {
+      shorten = argument.substr(10);
     } else {
       return "unknown argument '" + std::string(argument) + "'";
     }
@@ -75,6 +79,12 @@ std::string ParseTestConfig(int argc, char** argv, TestConfig* config) {
   } else {
     return "--backing=" + backing + ": must be tmpfs or disk";
   }
+  if (!shorten.empty()) {
+    config->shorten = std::atoi(shorten.c_str());
+    if (config->shorten < 1) {
+      return "--shorten=" + shorten + ": must be a number from 1 on";
+    }
+  }
   if (config->mode != Mode::kPlain) {
     config->binary = FindBinary();
     if (config->binary.empty()) {
@@ -88,5 +98,7 @@ TestConfig& Config() {
   static TestConfig config;
   return config;
 }
+
+int Shortened(int count) { return std::max(1, count / Config().shorten); }
 
 }  // namespace shuntfs::mount_test

@@ -25,17 +25,22 @@ struct TestConfig {
   Mode mode = Mode::kPlain;
   Backing backing = Backing::kTmpfs;
   std::string binary;  // the shuntfs under test; empty in Mode::kPlain
+  int shorten = 1;     // by how much less of what only repeats itself is done
 };
 
 // The word that --data-path and the status document use for `mode`.
 const char* ModeName(Mode mode);
 
-// Reads --mode=, --backing= (or SHUNTFS_MODE, SHUNTFS_BACKING) and finds the binary in the
-// runfiles (or at SHUNTFS_BINARY). Returns an empty string, or what was wrong.
+// Reads --mode=, --backing=, --shorten= (or SHUNTFS_MODE, SHUNTFS_BACKING, SHUNTFS_SHORTEN) and
+// finds the binary in the runfiles (or at SHUNTFS_BINARY). Returns an empty string, or what was
+// wrong.
 std::string ParseTestConfig(int argc, char** argv, TestConfig* config);
 
 // The configuration of this process.
 TestConfig& Config();
+
+// How many rounds, files, bytes a test takes that takes `count` on a machine of ordinary speed.
+int Shortened(int count);
 
 }  // namespace shuntfs::mount_test
 
