@@ -20,7 +20,7 @@ verify() {
   shift
   mkdir "$mnt/$name"
   (cd "$WORK" && timeout 120 fio --name="$name" --directory="$mnt/$name" --output="$WORK/fio.out" \
-    --verify=crc32c --verify_fatal=1 --verify_dump=0 --group_reporting --fallocate=none \
+    --verify=crc32c --verify_fatal=1 --verify_dump=0 --group_reporting --eta=never --fallocate=none \
     --randseed=1"$((RANDOM))" --allow_file_create=1 "$@") || {
     cat "$WORK/fio.out" >&2
     fail "fio $name: $*"
