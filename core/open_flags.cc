@@ -28,7 +28,10 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFil
     out.open_flags |= abi::kFopenPassthrough;  // which goes with none of those below
     return out;
   }
-  if (options.zero_copy) out.open_flags |= abi::kFopenIoUringZeroCopy;
+  // Who asks for plain calls gets them: they need the data where this thread can see it.
+  const bool plain =
+      options.read_policy == PolicyWish::kPlain || options.write_policy == PolicyWish::kPlain;
+  if (options.zero_copy && !plain) out.open_flags |= abi::kFopenIoUringZeroCopy;
   if (unchanged) out.open_flags |= abi::kFopenKeepCache;
   return out;
 }

@@ -40,7 +40,8 @@ std::string FormatServerStatus(const std::vector<const Counters*>& threads,
   std::string text = absl::StrFormat(
       R"("transport":{"ring_requests":%d,"device_requests":%d,"offloaded":%d,)",
       sum(&Counters::ring_requests), sum(&Counters::device_requests), sum(&Counters::offloaded));
-  absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d,"handed_over":%d},)",
+  absl::StrAppendFormat(&text,
+                        R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d,"handed_over":%d},)",
                         sum(&Counters::malformed), sum(&Counters::odd_forgets),
                         sum(&Counters::pool_dry), sum(&Counters::handed_over));
   absl::StrAppendFormat(&text, R"("operations":{%s},)", Operations(threads));

@@ -101,6 +101,9 @@ TEST_F(DescribeOpenTest, KeepsTheCacheOfWhatIsUnchangedAndAsksForZeroCopyWhereTh
   EXPECT_EQ(Describe(client.fs(), local_, /*unchanged=*/true).open_flags,
             abi::kFopenParallelDirectWrites | abi::kFopenNoflush | abi::kFopenKeepCache |
                 abi::kFopenIoUringZeroCopy);
+  options.write_policy = PolicyWish::kPlain;
+  Client plain(tree_.path(), options);
+  EXPECT_EQ(Describe(plain.fs(), local_).open_flags & abi::kFopenIoUringZeroCopy, 0u);
 }
 
 // /dev/null takes no backing files: such opens go through us, and say so.

@@ -4,6 +4,8 @@
 MODES = [
     "device",
     "per-entry",
+    "buffer-pool",
+    "zero-copy",
 ]
 
 def guest_test(name, script, data, args = [], timeout = "eternal", tags = []):

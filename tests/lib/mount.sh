@@ -89,13 +89,16 @@ find_program() {
   fail "the program $1 is not built"
 }
 
+# Whether requests come over io_uring in mode $1.
+over_ring() { [[ "$1" =~ ^(per-entry|buffer-pool|zero-copy)$ ]]; }
+
 # test_begin SECONDS MODE [ARGUMENTS]
 test_begin() {
   local limit_s=$1
   shift
   MODE=${1:?usage: $0 plain|device|per-entry}
-  [[ "$MODE" =~ ^(plain|device|per-entry)$ ]] ||
-    fail "unknown mode '$MODE': plain, device or per-entry"
+  [[ "$MODE" =~ ^(plain|device|per-entry|buffer-pool|zero-copy|kernel)$ ]] ||
+    fail "unknown mode '$MODE': plain, device, per-entry, buffer-pool, zero-copy or kernel"
   ((EUID == 0)) || skip "needs root: it makes a mount namespace"
   if [[ -z "${SHUNTFS_TEST_NAMESPACE:-}" ]]; then
     SHUNTFS_TEST_NAMESPACE=1 exec unshare --mount --propagation private "$BASH" "$0" "$@"
@@ -107,7 +110,7 @@ test_begin() {
     [[ -n "$SHUNTFS" ]] || fail "the tool is not built: bazel build //daemon:shuntfs"
     [[ -c /dev/fuse ]] || skip "needs /dev/fuse: modprobe fuse"
   fi
-  if [[ "$MODE" == per-entry ]]; then _enable_ring; fi
+  if over_ring "$MODE"; then _enable_ring; fi
   mountpoint -q "$FUSE_CONNECTIONS" || mount -t fusectl none "$FUSE_CONNECTIONS" 2>/dev/null
 
   WORK=$(mktemp -d "${TEST_TMPDIR:-${TMPDIR:-/tmp}}/shuntfs.XXXXXX") ||
@@ -335,8 +338,8 @@ assert_mode_served() {
   device=$(status_field "$mnt" transport.device_requests) ||
     fail "status has no transport.device_requests"
   equal "$(status_field "$mnt" data_path)" "$mode" "the mode that served $mnt"
-  if [[ "$mode" == device ]]; then
-    equal "$ring" 0 "requests on the ring in device mode"
+  if ! over_ring "$mode"; then
+    equal "$ring" 0 "requests on the ring in $mode mode"
     ((device >= minimum)) || fail "the device served $device requests, should be at least $minimum"
   else
     ((ring >= minimum)) || fail "the ring served $ring requests, should be at least $minimum"

@@ -69,7 +69,7 @@ void Ops::SetUp() {
   Watchdog::Arm(kTestSeconds);
   umask(022);
   ASSERT_EQ(Tree().Reset(), "");
-  if (Config().mode == Mode::kPerEntry) {
+  if (OverRing(Config().mode)) {
     std::ofstream(kEnableRing) << "Y";
   }
   Mount(MountOptions());
@@ -136,7 +136,7 @@ void Ops::CheckServed() {
   EXPECT_EQ(after.data_path, ModeName(Config().mode));
   const uint64_t ring = after.ring_requests - before_.ring_requests;
   const uint64_t device = after.device_requests - before_.device_requests;
-  if (Config().mode == Mode::kDevice) {
+  if (!OverRing(Config().mode)) {
     EXPECT_EQ(after.ring_requests, 0u);
     EXPECT_GT(device, 0u) << "nothing came through /dev/fuse";
   } else {
@@ -146,6 +146,13 @@ void Ops::CheckServed() {
     }
     EXPECT_GT(ring, 0u) << "nothing came through the ring";
     EXPECT_LE(device, allowed) << "ordinary requests came through /dev/fuse";
+  }
+  if (Config().mode == Mode::kZeroCopy &&
+      after.Io("zero_copy_read_bytes") + after.Io("zero_copy_write_bytes") > 0) {
+    for (const char* copied :
+         {"fixed_read_bytes", "fixed_write_bytes", "plain_read_bytes", "plain_write_bytes"}) {
+      EXPECT_EQ(after.Io(copied), 0u) << copied << ": file data that was copied";
+    }
   }
   for (const std::vector<std::string>& alternatives : served_) {
     uint64_t grown = 0;

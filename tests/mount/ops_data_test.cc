@@ -69,6 +69,19 @@ TEST_F(Ops, Read) {
   EXPECT_EQ(one + two, content.substr(4000, 5700));
 }
 
+// Another CPU fetches what comes next while the reader copies; what lies in the caller's own pages
+// can be fetched only where the request came in.
+TEST_F(Ops, ReadAheadIsLeftToAnotherCpu) {
+  Serves("READ");
+  const std::string content = Pattern((8 << 20) + 77);
+  ASSERT_TRUE(WriteFile(Src("f"), content));
+  const File file(Mnt("f"), O_RDONLY);
+  EXPECT_TRUE(ReadAll(file.get()) == content);
+  const bool shares = OverRing(Config().mode) && Config().mode != Mode::kZeroCopy &&
+                      sysconf(_SC_NPROCESSORS_ONLN) > 1;
+  EXPECT_EQ(Status().handed_over > 0, shares);
+}
+
 TEST_F(Ops, Write) {
   Serves("WRITE");
   const std::string content = Pattern((3 << 20) + 77);

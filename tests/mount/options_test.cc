@@ -138,7 +138,7 @@ TEST_F(Options, SmallMemoryBudget) {
   Remount("memory_budget=4M,max_write=128K");
   Serves("WRITE");
   MoveOneMegabyte();
-  if (Config().mode == Mode::kPerEntry) {
+  if (OverRing(Config().mode)) {
     constexpr int kHeaders = 64 << 10;  // the budget is for payloads; headers come on top
     EXPECT_LE(Status().resources["region_bytes"], (4 << 20) + kHeaders);
   }
@@ -148,7 +148,7 @@ TEST_F(Options, OneWorker) {
   Remount("workers=1,device_threads=1");
   Serves("WRITE");
   MoveOneMegabyte();
-  if (Config().mode == Mode::kPerEntry) {
+  if (OverRing(Config().mode)) {
     EXPECT_EQ(Status().resources["workers"], 1);
   }
 }
@@ -159,13 +159,15 @@ TEST_F(Options, FixedBuffersCarryTheData) {
   const DaemonStatus before = Status();
   MoveOneMegabyte();
   const DaemonStatus after = Status();
-  const bool ring = Config().mode == Mode::kPerEntry;
-  const uint64_t fixed = 1 << 20;
-  EXPECT_EQ(after.Io("fixed_write_bytes") - before.Io("fixed_write_bytes"), ring ? fixed : 0);
-  EXPECT_EQ(after.Io("fixed_read_bytes") - before.Io("fixed_read_bytes"), ring ? fixed : 0);
-  EXPECT_EQ(after.Io("plain_write_bytes") - before.Io("plain_write_bytes"), ring ? 0 : fixed);
-  EXPECT_EQ(after.Io("plain_read_bytes") - before.Io("plain_read_bytes"), ring ? 0 : fixed);
-  EXPECT_EQ(after.Io("zero_copy_read_bytes") + after.Io("zero_copy_write_bytes"), 0u);
+  const bool zero_copy = Config().mode == Mode::kZeroCopy;
+  const std::string path = zero_copy ? "zero_copy" : OverRing(Config().mode) ? "fixed" : "plain";
+  for (const std::string each : {"zero_copy", "fixed", "plain"}) {
+    for (const std::string direction : {"_read_bytes", "_write_bytes"}) {
+      const std::string counter = each + direction;
+      EXPECT_EQ(after.Io(counter) - before.Io(counter), each == path ? uint64_t{1} << 20 : 0)
+          << counter;
+    }
+  }
 }
 
 TEST_F(Options, PlainCallsCarryTheData) {
@@ -185,11 +187,13 @@ TEST_F(Options, AllBytesAreCounted) {
   const DaemonStatus before = Status();
   MoveOneMegabyte();
   const DaemonStatus after = Status();
-  const auto grown = [&](const char* one, const char* other) {
-    return after.Io(one) + after.Io(other) - before.Io(one) - before.Io(other);
-  };
-  EXPECT_EQ(grown("fixed_read_bytes", "plain_read_bytes"), uint64_t{1} << 20);
-  EXPECT_EQ(grown("fixed_write_bytes", "plain_write_bytes"), uint64_t{1} << 20);
+  for (const std::string direction : {"_read_bytes", "_write_bytes"}) {
+    uint64_t grown = 0;
+    for (const std::string path : {"zero_copy", "fixed", "plain"}) {
+      grown += after.Io(path + direction) - before.Io(path + direction);
+    }
+    EXPECT_EQ(grown, uint64_t{1} << 20) << direction;
+  }
 }
 
 class Writeback : public Options {

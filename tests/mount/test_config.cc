@@ -43,9 +43,39 @@ const char* ModeName(Mode mode) {
       return "device";
     case Mode::kPerEntry:
       return "per-entry";
+    case Mode::kBufferPool:
+      return "buffer-pool";
+    case Mode::kZeroCopy:
+      return "zero-copy";
+    case Mode::kKernel:
+      return "kernel";
   }
   return "?";
 }
+
+bool OverRing(Mode mode) {
+  return mode == Mode::kPerEntry || mode == Mode::kBufferPool || mode == Mode::kZeroCopy;
+}
+
+namespace {
+
+constexpr Mode kModes[] = {Mode::kPlain,      Mode::kDevice,   Mode::kPerEntry,
+                           Mode::kBufferPool, Mode::kZeroCopy, Mode::kKernel};
+
+// Returns an empty string, or what was wrong.
+std::string ParseMode(const std::string& word, Mode* mode) {
+  std::string known;
+  for (const Mode each : kModes) {
+    if (word == ModeName(each)) {
+      *mode = each;
+      return std::string();
+    }
+    known += std::string(" ") + ModeName(each);
+  }
+  return "--mode=" + word + ": must be one of" + known;
+}
+
+}  // namespace
 
 std::string ParseTestConfig(int argc, char** argv, TestConfig* config) {
   std::string mode = Environment("SHUNTFS_MODE");
@@ -63,14 +93,9 @@ std::string ParseTestConfig(int argc, char** argv, TestConfig* config) {
       return "unknown argument '" + std::string(argument) + "'";
     }
   }
-  if (mode.empty() || mode == "plain") {
-    config->mode = Mode::kPlain;
-  } else if (mode == "device") {
-    config->mode = Mode::kDevice;
-  } else if (mode == "per-entry") {
-    config->mode = Mode::kPerEntry;
-  } else {
-    return "--mode=" + mode + ": must be plain, device or per-entry";
+  if (const std::string problem = ParseMode(mode.empty() ? "plain" : mode, &config->mode);
+      !problem.empty()) {
+    return problem;
   }
   if (backing.empty() || backing == "tmpfs") {
     config->backing = Backing::kTmpfs;

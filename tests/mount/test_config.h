@@ -11,9 +11,12 @@
 namespace shuntfs::mount_test {
 
 enum class Mode {
-  kPlain,     // no daemon: a bind mount in its place, which proves the tests themselves
-  kDevice,    // --data-path=device
-  kPerEntry,  // --data-path=per-entry
+  kPlain,   // no daemon: a bind mount in its place, which proves the tests themselves
+  kDevice,  // the daemon, with --data-path=device, and so on
+  kPerEntry,
+  kBufferPool,
+  kZeroCopy,
+  kKernel,
 };
 
 enum class Backing {
@@ -30,6 +33,8 @@ struct TestConfig {
 
 // The word that --data-path and the status document use for `mode`.
 const char* ModeName(Mode mode);
+// Whether requests come over io_uring in this mode.
+bool OverRing(Mode mode);
 
 // Reads --mode=, --backing=, --shorten= (or SHUNTFS_MODE, SHUNTFS_BACKING, SHUNTFS_SHORTEN) and
 // finds the binary in the runfiles (or at SHUNTFS_BINARY). Returns an empty string, or what was

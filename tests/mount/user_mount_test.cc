@@ -39,7 +39,7 @@ class UserMount : public ::testing::Test {
     ASSERT_EQ(Tree().Reset(), "");
     ASSERT_EQ(chown(Tree().src().c_str(), User().uid, User().gid), 0);
     ASSERT_EQ(chown(Tree().mnt().c_str(), User().uid, User().gid), 0);
-    if (Config().mode == Mode::kPerEntry) {
+    if (OverRing(Config().mode)) {
       std::ofstream("/sys/module/fuse/parameters/enable_uring") << "Y";
     }
     const CommandResult mounted =
@@ -66,7 +66,7 @@ class UserMount : public ::testing::Test {
       ASSERT_TRUE(after.is_object());
       EXPECT_EQ(after.value("data_path", ""), ModeName(Config().mode));
       const uint64_t ring = after["transport"].value("ring_requests", uint64_t{0});
-      if (Config().mode == Mode::kPerEntry) {
+      if (OverRing(Config().mode)) {
         EXPECT_GT(ring, 0u);
       } else {
         EXPECT_EQ(ring, 0u);
