@@ -82,6 +82,12 @@ ModeProbe ProbeKernel(const ModeProbe& device, const Result<KernelOffer>& offer)
   if (!device.available) return NotAs(mode, device);
   if (!HasCapability(CAP_SYS_ADMIN))
     return Not(mode, "the kernel takes backing files from CAP_SYS_ADMIN only", "mount as root");
+  if (!offer.ok() && geteuid() != 0) {
+    return {mode, true,
+            std::string("only a mount can tell, since the kernel cannot be asked before: ") +
+                std::strerror(offer.error().value()),
+            ""};
+  }
   if (!offer.ok()) return CannotAsk(mode, offer.error());
   if ((offer->init_flags & abi::kInitPassthrough) == 0)
     return Not(mode, "this kernel has no passthrough (Linux 6.9 has)", "boot Linux 6.9 or later");

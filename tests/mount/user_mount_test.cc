@@ -43,7 +43,7 @@ class UserMount : public ::testing::Test {
       std::ofstream("/sys/module/fuse/parameters/enable_uring") << "Y";
     }
     const CommandResult mounted =
-        RunCommand({Tree().binary(), "mount", std::string("--data-path=") + ModeName(Config().mode),
+        RunCommand({Tree().binary(), "mount", std::string("--data-path=") + DataPath(),
                     Tree().src(), Tree().mnt()},
                    20, User());
     ASSERT_EQ(mounted.exit_code, 0) << mounted.err;
@@ -64,13 +64,7 @@ class UserMount : public ::testing::Test {
       EXPECT_EQ(unmounted.exit_code, 0) << unmounted.err;
       EXPECT_FALSE(FindMount(Tree().mnt()).found);
       ASSERT_TRUE(after.is_object());
-      EXPECT_EQ(after.value("data_path", ""), ModeName(Config().mode));
-      const uint64_t ring = after["transport"].value("ring_requests", uint64_t{0});
-      if (OverRing(Config().mode)) {
-        EXPECT_GT(ring, 0u);
-      } else {
-        EXPECT_EQ(ring, 0u);
-      }
+      CheckDataPath(after);
       const pid_t daemon = after.value("pid", -1);
       // The daemon has left its caller; init collects it when it likes.
       EXPECT_TRUE(Eventually([&] {
@@ -82,6 +76,27 @@ class UserMount : public ::testing::Test {
     umount2(Tree().mnt().c_str(), MNT_DETACH);
     EXPECT_EQ(chown(Tree().mnt().c_str(), 0, 0), 0);
     Watchdog::Arm(0);
+  }
+
+  // Modes that are root's are passed over by auto, for that reason.
+  static bool IsRootsAlone() {
+    return Config().mode == Mode::kZeroCopy || Config().mode == Mode::kKernel;
+  }
+  static const char* DataPath() { return IsRootsAlone() ? "auto" : ModeName(Config().mode); }
+
+  static void CheckDataPath(const nlohmann::json& status) {
+    const std::string mode = ModeName(Config().mode);
+    const std::string used = status.value("data_path", "");
+    if (IsRootsAlone()) {
+      EXPECT_NE(used, mode);
+      EXPECT_NE(status["data_path_reasons"].value(mode, "").find("CAP_SYS_ADMIN"),
+                std::string::npos)
+          << status["data_path_reasons"];
+    } else {
+      EXPECT_EQ(used, mode);
+    }
+    const uint64_t ring = status["transport"].value("ring_requests", uint64_t{0});
+    EXPECT_EQ(ring > 0, used != "device");
   }
 
   // udev gives everybody access to /dev/fuse; where no udev runs, a node of our own lies over it,
