@@ -6,9 +6,10 @@ MODES = [
     "per-entry",
     "buffer-pool",
     "zero-copy",
+    "kernel",
 ]
 
-def guest_test(name, script, data, args = [], timeout = "eternal", tags = []):
+def guest_test(name, script, data, args = [], modes = MODES, timeout = "eternal", tags = []):
     """One test per mode of a script that starts the guest, with the mode as its first argument.
 
     Each starts a machine of its own, which takes seconds: put into one what can run in one.
@@ -18,10 +19,11 @@ def guest_test(name, script, data, args = [], timeout = "eternal", tags = []):
       script: what to run.
       data: what the script needs besides the guest and the tool.
       args: further arguments of the script.
+      modes: the modes to run in.
       timeout: as of any test; the guest's own should come first.
       tags: more tags.
     """
-    for mode in MODES:
+    for mode in modes:
         native.sh_test(
             name = name + "_" + mode.replace("-", "_"),
             timeout = timeout,

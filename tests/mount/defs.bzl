@@ -5,6 +5,7 @@ load("//bazel:defs.bzl", "shuntfs_binary", "shuntfs_library", "shuntfs_test")
 MODES = {
     "device": "device",
     "per_entry": "per-entry",
+    "kernel": "kernel",
 }
 
 def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags = [], deps = []):

@@ -71,6 +71,8 @@ class Ops : public ::testing::Test {
   void Mount(const std::string& options);
   void Unmount(bool remounting);
   void CheckServed();
+  // What mode kernel leaves to the kernel.
+  static bool IsData(const std::vector<std::string>& operations);
 
   std::vector<std::vector<std::string>> served_;
   DaemonStatus before_;
