@@ -48,9 +48,12 @@ ModeProbe ProbePerEntry() {
   const UniqueFd any(open("/dev/null", O_RDWR | O_CLOEXEC));
   const Outcome opened = ring.Open({1, any.get()});
   if (!opened.ok()) {
-    return Not(
-        mode, std::string("io_uring is not allowed here: ") + std::strerror(opened.error().value()),
-        "sysctl kernel.io_uring_disabled=0");
+    const Errno error = opened.error();
+    const bool forbidden = error == Errno(EPERM) || error == Errno(ENOSYS);
+    return Not(mode,
+               std::string(forbidden ? "io_uring is not allowed here: " : "no ring can be made: ") +
+                   std::strerror(error.value()),
+               forbidden ? "sysctl kernel.io_uring_disabled=0" : "");
   }
   return {mode, true, "FUSE over io_uring is enabled, and rings can be made", ""};
 }

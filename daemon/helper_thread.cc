@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "io/start_thread.h"
 
 namespace shuntfs {
 
@@ -25,12 +26,19 @@ HelperThread::~HelperThread() {
 
 void HelperThread::Run(std::function<void()> job) {
   CHECK(idle()) << "the helper runs one job at a time";
-  thread_ = std::thread([job = std::move(job), fd = done_.get()] {
+  const auto run = [job = std::move(job), fd = done_.get()] {
     job();
     const uint64_t one = 1;
     while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
     }
-  });
+  };
+  Result<std::thread> thread = StartThread(run);
+  if (thread.ok()) {
+    thread_ = std::move(*thread);
+  } else {
+    LOG(WARNING) << "no thread is to be had for a job that may block; it is done here";
+    run();
+  }
 }
 
 void HelperThread::Collect() {

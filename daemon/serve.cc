@@ -121,6 +121,10 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
     return Failed("the source " + options.source + " cannot be used", created.error());
   fs_ = *std::move(created);
   slow_pool_ = std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged);
+  const Outcome started = slow_pool_->Start();
+  if (!started.ok())
+    return Failed("a thread cannot be started; raise RLIMIT_NPROC or the cgroup's pids.max",
+                  started.error());
   return absl::OkStatus();
 }
 

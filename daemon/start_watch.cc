@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "io/start_thread.h"
 
 namespace shuntfs {
 namespace {
@@ -31,7 +32,10 @@ StartWatch::StartWatch(int signal_fd, const Limits& limits,
                        std::function<void(const std::string& reason)> give_up)
     : over_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), give_up_(std::move(give_up)) {
   // Without a descriptor there is nothing to be told by; the start is then merely unwatched.
-  if (over_.valid()) thread_ = std::thread([this, signal_fd, limits] { Watch(signal_fd, limits); });
+  if (!over_.valid()) return;
+  // Nor without a thread.
+  Result<std::thread> thread = StartThread([this, signal_fd, limits] { Watch(signal_fd, limits); });
+  if (thread.ok()) thread_ = std::move(*thread);
 }
 
 StartWatch::~StartWatch() {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/base/log.h"
+#include "io/start_thread.h"
 #include "io/sync_transfer.h"
 
 namespace shuntfs {
@@ -58,10 +59,16 @@ Outcome DeviceThreads::StartThread() {
   Thread& thread = threads_.emplace_back();
   thread.clone = std::move(clone);
   waiting_.fetch_add(1);
-  thread.thread =
-      std::thread([this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
+  Result<std::thread> started = shuntfs::StartThread(
+      [this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
         Run(thread, std::move(*moved));
       });
+  if (!started.ok()) {
+    waiting_.fetch_sub(1);
+    threads_.pop_back();
+    return started.error();
+  }
+  thread.thread = std::move(*started);
   return Ok();
 }
 

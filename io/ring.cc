@@ -95,6 +95,7 @@ io_uring_sqe* Ring::NextSqe() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
   while (sqe == nullptr) {
     Submit();
+    CHECK(health_.ok()) << "io_uring_enter: errno " << health_.error().value();
     sqe = io_uring_get_sqe(&ring_);
   }
   std::memset(sqe, 0, 128);
@@ -186,16 +187,16 @@ void Ring::PrepareMessage(int target_fd, UserData data, UserData unsent) {
 
 void Ring::Submit() {
   BeforeTheKernel();
-  const int rc = io_uring_submit(&ring_);
-  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY)
-      << "io_uring_enter: errno " << -rc;
+  NoteResult(io_uring_submit(&ring_));
 }
 
 void Ring::SubmitAndWait() {
   BeforeTheKernel();
-  const int rc = io_uring_submit_and_wait(&ring_, 1);
-  CHECK(rc >= 0 || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY)
-      << "io_uring_enter: errno " << -rc;
+  NoteResult(io_uring_submit_and_wait(&ring_, 1));
+}
+
+void Ring::NoteResult(int rc) {
+  if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY) health_ = Errno(-rc);
 }
 
 }  // namespace shuntfs

@@ -81,6 +81,10 @@ class Ring {
   // Sends what was prepared and waits for a completion.
   void SubmitAndWait();
 
+  // Not ok once the kernel has refused to take anything from this ring (a system call filter, say):
+  // no request can be answered on it any more.
+  const Outcome& health() const { return health_; }
+
   // Calls `use(UserData, res)` for each completion that is there, at most `most`.
   template <typename Use>
   void ForEachCompletion(unsigned most, Use use) {
@@ -96,12 +100,14 @@ class Ring {
   }
 
  private:
+  void NoteResult(int rc);
   io_uring_sqe* NextSqe();
   io_uring_sqe* NextCommand(uint32_t command, CompletionKind kind, uint32_t subject);
 
   io_uring ring_{};
   bool open_ = false;
   FixedBufferTable table_{&ring_};
+  Outcome health_ = Ok();
 };
 
 }  // namespace shuntfs

@@ -95,6 +95,10 @@ std::string RingGroup::Explain(Errno error) const {
     return std::string("io_uring is not allowed here: ") + std::strerror(error.value()) +
            "; sysctl kernel.io_uring_disabled=0 allows it";
   }
+  if (error == Errno(EAGAIN)) {
+    return "a thread cannot be started: too many processes; raise RLIMIT_NPROC (ulimit -u) or the "
+           "cgroup's pids.max (TasksMax)";
+  }
   return std::string("a ring cannot be set up: ") + std::strerror(error.value());
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/base/log.h"
 #include "io/ring_group.h"
+#include "io/start_thread.h"
 
 namespace shuntfs {
 namespace {
@@ -71,7 +72,9 @@ Outcome RingWorker::SetUp(int fuse_fd, const SharedRegion& region) {
   Result<UniqueFd> event = Connection::MakeEvent();
   if (!event.ok()) return event.error();
   event_ = std::move(*event);
-  thread_ = std::thread([this, fuse_fd, &region] { Run(fuse_fd, region); });
+  Result<std::thread> thread = StartThread([this, fuse_fd, &region] { Run(fuse_fd, region); });
+  if (!thread.ok()) return thread.error();
+  thread_ = std::move(*thread);
   return set_up_.get_future().get();
 }
 
@@ -119,6 +122,7 @@ Outcome RingWorker::OpenRing(int fuse_fd, const SharedRegion& region) {
 
 int RingWorker::SubmitToQueue() {
   ring_.Submit();
+  if (!ring_.health().ok()) return -ring_.health().error().value();
   int outcome = -EIO;  // the kernel answers these commands at once, or something is very wrong
   ring_.ForEachCompletion(1, [&outcome](UserData data, int res) {
     if (data.kind == CompletionKind::kQueue) outcome = res;
@@ -150,6 +154,9 @@ std::string RingWorker::RegisterEntries() {
   }
   ring_.PreparePoll(event_.get(), UserData{CompletionKind::kEvent});
   ring_.Submit();
+  if (!ring_.health().ok())
+    return std::string("io_uring_enter is refused: ") +
+           std::strerror(ring_.health().error().value());
   // What the kernel refuses completes at once; what it takes waits for a request.
   std::string refused;
   ring_.ForEachCompletion(kBatchMost, [this, &refused](UserData data, int res) {
@@ -167,6 +174,12 @@ void RingWorker::Loop() {
   ServeBatch();
   while (!Finished()) {
     ring_.SubmitAndWait();
+    if (!ring_.health().ok()) {
+      group_.connection_.End(
+          EndReason::kBroken,
+          "io_uring_enter failed with errno " + std::to_string(ring_.health().error().value()));
+      return;
+    }
     ring_.ForEachCompletion(kBatchMost,
                             [this](UserData data, int res) { OnCompletion(data, res); });
     ServeBatch();

@@ -3,18 +3,33 @@
 #include <pthread.h>
 
 #include "core/base/log.h"
+#include "io/start_thread.h"
 
 namespace shuntfs {
+
+Outcome SlowPool::Start() {
+  const std::lock_guard lock(mutex_);
+  return AddThread();
+}
+
+Outcome SlowPool::AddThread() {
+  Counters& counters = counters_.emplace_back();
+  Result<std::thread> thread = StartThread([this, &counters] { Run(counters); });
+  if (!thread.ok()) {
+    counters_.pop_back();
+    return thread.error();
+  }
+  threads_.push_back(std::move(*thread));
+  return Ok();
+}
 
 void SlowPool::Submit(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    CHECK(!stopping_);
+    CHECK(!stopping_ && !threads_.empty());
     jobs_.push_back(std::move(job));
-    if (idle_ < jobs_.size() && threads_.size() < static_cast<size_t>(max_threads_)) {
-      Counters& counters = counters_.emplace_back();
-      threads_.emplace_back([this, &counters] { Run(counters); });
-    }
+    if (idle_ < jobs_.size() && threads_.size() < static_cast<size_t>(max_threads_))
+      static_cast<void>(AddThread());
   }
   work_or_stop_.notify_one();
 }

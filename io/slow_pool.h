@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/errno.h"
 #include "core/counters.h"
 #include "core/sys/thread_identity.h"
 
@@ -24,6 +25,10 @@ class SlowPool {
   SlowPool(int max_threads, bool privileged) : max_threads_(max_threads), privileged_(privileged) {}
   ~SlowPool() { Stop(); }
 
+  // Starts the first thread; before the first Submit. EAGAIN: no thread is to be had.
+  Outcome Start();
+  // More threads are started as needed; when the system refuses one, the job waits for those there
+  // are.
   void Submit(Job job);
   // Runs what is waiting, then ends the threads. No Submit after it.
   void Stop();
@@ -31,6 +36,7 @@ class SlowPool {
   std::vector<const Counters*> counters() const;
 
  private:
+  Outcome AddThread();  // with mutex_ held
   void Run(Counters& counters);
 
   const int max_threads_;

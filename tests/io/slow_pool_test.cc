@@ -41,8 +41,9 @@ class Gathering {
 
 TEST(SlowPool, GrowsWhileAllAreBusy) {
   SlowPool pool(4, /*privileged=*/false);
+  ASSERT_TRUE(pool.Start().ok());
   Gathering gathering;
-  EXPECT_EQ(pool.counters().size(), 0u) << "no thread before it is needed";
+  EXPECT_EQ(pool.counters().size(), 1u) << "no more threads before they are needed";
   for (int i = 0; i < 4; ++i)
     pool.Submit([&gathering](ThreadIdentity&, Counters&) { gathering.Wait(); });
   gathering.AwaitHere(4);
@@ -52,6 +53,7 @@ TEST(SlowPool, GrowsWhileAllAreBusy) {
 
 TEST(SlowPool, GrowsNoFurtherThanItMay) {
   SlowPool pool(2, /*privileged=*/false);
+  ASSERT_TRUE(pool.Start().ok());
   Gathering gathering;
   std::atomic<int> ran{0};
   for (int i = 0; i < 10; ++i) {
@@ -72,6 +74,7 @@ TEST(SlowPool, GrowsNoFurtherThanItMay) {
 TEST(SlowPool, StopRunsWhatIsWaiting) {
   std::atomic<int> ran{0};
   SlowPool pool(3, /*privileged=*/false);
+  ASSERT_TRUE(pool.Start().ok());
   for (int i = 0; i < 1000; ++i) pool.Submit([&ran](ThreadIdentity&, Counters&) { ++ran; });
   pool.Stop();
   EXPECT_EQ(ran, 1000);
@@ -80,6 +83,7 @@ TEST(SlowPool, StopRunsWhatIsWaiting) {
 
 TEST(SlowPool, EachThreadHasItsOwnCounters) {
   SlowPool pool(3, /*privileged=*/false);
+  ASSERT_TRUE(pool.Start().ok());
   Gathering gathering;
   std::mutex mutex;
   std::set<const Counters*> seen;
@@ -106,6 +110,7 @@ TEST(SlowPool, EachThreadHasItsOwnCounters) {
 TEST(SlowPool, TakesJobsFromManyThreads) {
   std::atomic<int> ran{0};
   SlowPool pool(4, /*privileged=*/false);
+  ASSERT_TRUE(pool.Start().ok());
   std::vector<std::thread> submitters;
   for (int t = 0; t < 4; ++t) {
     submitters.emplace_back([&pool, &ran] {
@@ -122,6 +127,7 @@ TEST(SlowPoolDeathTest, TakesNothingAfterStop) {
   EXPECT_DEATH(
       {
         SlowPool pool(1, /*privileged=*/false);
+        ASSERT_TRUE(pool.Start().ok());
         pool.Stop();
         pool.Submit([](ThreadIdentity&, Counters&) {});
       },

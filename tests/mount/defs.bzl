@@ -8,7 +8,7 @@ MODES = {
     "kernel": "kernel",
 }
 
-def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags = [], deps = []):
+def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags = [], data = [], deps = []):
     """Compiles `srcs` once and makes <name>_<mode>_<backing> for each combination.
 
     The tests mount file systems in a mount namespace of their own, so they need root and run
@@ -21,6 +21,7 @@ def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags =
       backings: the kinds of file system below SRC.
       size: as of any test.
       tags: more tags for every target.
+      data: programs that the tests run, besides the daemon.
       deps: more libraries that srcs need.
     """
     shuntfs_library(
@@ -37,7 +38,7 @@ def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags =
                 name = "%s_%s_%s" % (name, suffix, backing),
                 size = size,
                 args = ["--mode=" + mode, "--backing=" + backing],
-                data = ["//daemon:shuntfs"],
+                data = ["//daemon:shuntfs"] + data,
                 linkstatic = True,
                 tags = ["exclusive", "local"] + tags,
                 deps = [":" + name + "_cases", ":main"],
@@ -63,6 +64,7 @@ def mount_suite(name):
         name = name,
         testonly = True,
         linkstatic = True,
+        data = [":deny_syscall"],
         visibility = ["//tests/guest:__pkg__"],
         deps = [":main"] + [
             ":" + rule
