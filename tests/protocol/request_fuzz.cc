@@ -91,7 +91,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(&header, input.data(), sizeof(header));
   std::vector<std::byte> payload(input.begin() + sizeof(header), input.end());
   if (DecodeRingEntry(header, payload, header.ring_ent_in_out.payload_sz, &request).ok()) {
-    Require(header.ring_ent_in_out.payload_sz <= payload.size(), "the payload fits its area");
+    if (request.zero_copy) {
+      const bool has_pages =
+          request.opcode() == abi::Opcode::kRead || request.opcode() == abi::Opcode::kWrite;
+      Require(has_pages && request.payload.empty(), "zero-copied data is in no payload");
+    } else {
+      Require(header.ring_ent_in_out.payload_sz <= payload.size(), "the payload fits its area");
+    }
     CheckRequest(request, payload);
   }
   return 0;
