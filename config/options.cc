@@ -58,6 +58,8 @@ constexpr auto kTable = std::to_array<OptionSpec>({
     {"negative_timeout", OptionKind::kSeconds, "0", 0, kYear, "",
      "how long the kernel remembers that a name does not exist",
      [](V v, O o) { o->negative_timeout_s = v.number; }},
+    Switch("backing_direct", "file data passes by the page cache of SRC (O_DIRECT) where it can",
+           [](V, O o) { o->backing_direct = true; }),
     Switch("writeback", "the kernel gathers writes; only when nothing else changes SRC meanwhile",
            [](V, O o) { o->writeback = true; }),
     {"memory_budget", OptionKind::kBytes, "64M", 1 << 20, 256 * kGiB, "",

@@ -32,6 +32,7 @@ struct Options {
   double attr_timeout_s = 1;
   double negative_timeout_s = 0;
   bool writeback = false;
+  bool backing_direct = false;
   uint64_t memory_budget_bytes = uint64_t{64} << 20;
   uint32_t max_write_bytes = uint32_t{1} << 20;
   uint32_t workers = 0;         // 0: one per CPU.

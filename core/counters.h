@@ -40,6 +40,8 @@ struct alignas(64) Counters {
   Counter zero_copy_write_bytes;
   Counter plain_read_bytes;
   Counter plain_write_bytes;
+  Counter direct_read_bytes;  // of all those above: past the page cache of the backing file system
+  Counter direct_write_bytes;
   Counter pool_dry;     // requests that took the last slice of their queue's pool
   Counter handed_over;  // requests that were left to another worker
   Counter offloaded;    // requests that the slow pool served

@@ -8,6 +8,7 @@
 #define SHUNTFS_CORE_DATA_IO_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "core/base/errno.h"
 #include "core/device_table.h"
@@ -22,10 +23,18 @@ struct Transfer {
   bool may_block = false;    // not on a thread that serves others
   bool strips_suid = false;  // a write that removes setuid and setgid bits
   int fd = -1;               // the kernel keeps the handle open while its request is in work
+  int buffered_fd = -1;      // when `fd` has O_DIRECT: for what it refuses as misaligned (EINVAL)
   int rw_flags = 0;          // RWF_*
   uint64_t offset = 0;
   uint32_t bytes = 0;
 };
+
+// Goes on without O_DIRECT after `error`, if that can help. False: it cannot.
+inline bool FallBackToBuffered(Transfer* transfer, Errno error) {
+  if (transfer->buffered_fd < 0 || error != Errno(EINVAL)) return false;
+  transfer->fd = std::exchange(transfer->buffered_fd, -1);
+  return true;
+}
 
 struct Action {
   enum class Kind : uint8_t {

@@ -32,7 +32,8 @@ struct CacheTimeout {
 struct FileSystemOptions {
   bool noatime = false;  // reads leave the access times of the backing files alone
   bool writeback = false;
-  bool zero_copy = false;  // the queues take requests whose data lies in the caller's pages
+  bool backing_direct = false;  // file data passes by the page cache of the backing file system
+  bool zero_copy = false;       // the queues take requests whose data lies in the caller's pages
   bool privileged = true;
   CacheTimeout entry_timeout;
   CacheTimeout attr_timeout;

@@ -2,6 +2,8 @@
 
 #include "core/protocol/abi.h"
 
+#include "core/sys/proc_fd.h"
+
 namespace shuntfs {
 
 int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
@@ -13,6 +15,14 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
   // part.
   if (options.writeback && (flags & O_ACCMODE) == O_WRONLY) flags = (flags & ~O_ACCMODE) | O_RDWR;
   return flags;
+}
+
+void OpenDirect(FileSystem& fs, int flags, OpenFile* file) {
+  if (!fs.options().backing_direct) return;
+  const int again = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW | O_TMPFILE)) | O_DIRECT;
+  Result<UniqueFd> fd =
+      OpenEvicting(fs.inodes(), ProcFdDirectory(), FdName(file->fd.get()).c_str(), again, 0);
+  if (fd.ok()) file->direct_fd = std::move(*fd);
 }
 
 abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file) {

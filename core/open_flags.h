@@ -19,6 +19,10 @@ int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
 
 inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 
+// Opens the file that `file` has open with `flags` a second time, with O_DIRECT, if that is wanted
+// and the file system has it.
+void OpenDirect(FileSystem& fs, int flags, OpenFile* file);
+
 // What the kernel is told of the regular file `nodeid` that was just opened, but for its handle.
 // `unchanged`: the pages that it has of it are still right. Begins a use of its backing file where
 // the kernel is to move the data.

@@ -87,6 +87,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
         return Action::Error(raced ? Errno(ESTALE) : fd.error());
       }
       file->fd = std::move(*fd);
+      OpenDirect(fs, flags, file.get());
     }
     // By the descriptor, so that it is the file that was made even if its name is gone by now.
     const Result<FileStatus> status = StatusOf(file->fd.get());
@@ -116,6 +117,7 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
     Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), ".", flags, in.mode & 07777);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
+    OpenDirect(fs, flags, file.get());
   }
   const Result<FileStatus> status = StatusOf(file->fd.get());
   if (!status.ok()) return Action::Error(status.error());

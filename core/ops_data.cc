@@ -38,6 +38,18 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   return copied;
 }
 
+// Which of the file's descriptors the data goes through. A direct transfer waits for the disk, so
+// the ring does it; what is no multiple of a sector is not even tried.
+void ChooseDescriptor(const OpenFile& file, Transfer* transfer) {
+  constexpr uint64_t kSectorBytes = 512;
+  transfer->fd = file.fd.get();
+  const bool whole_sectors = (transfer->offset | transfer->bytes) % kSectorBytes == 0;
+  if (!file.direct_fd.valid() || !whole_sectors) return;
+  transfer->fd = file.direct_fd.get();
+  transfer->buffered_fd = file.fd.get();
+  transfer->policy = IoPolicy::kFixed;
+}
+
 }  // namespace
 
 Action OpRead(FileSystem& fs, Call& call) {
@@ -49,9 +61,9 @@ Action OpRead(FileSystem& fs, Call& call) {
   transfer.kind = Transfer::Kind::kRead;
   transfer.policy = file->device->read;
   transfer.may_block = file->device->may_block;
-  transfer.fd = file->fd.get();
   transfer.offset = in.offset;
   transfer.bytes = in.size;
+  ChooseDescriptor(*file, &transfer);
   return Action::Move(transfer);
 }
 
@@ -69,9 +81,9 @@ Action OpWrite(FileSystem& fs, Call& call) {
   transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
   transfer.may_block = file->device->may_block || file->synchronous;
   transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0;
-  transfer.fd = file->fd.get();
   transfer.offset = in.offset;
   transfer.bytes = in.size;
+  ChooseDescriptor(*file, &transfer);
   // Pages written back have their place already; a write of the caller's goes to the end as it is
   // then.
   if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0)

@@ -52,6 +52,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   file->fd = std::move(*fd);
   file->device = &inode->device();
   file->synchronous = IsSynchronous(in.flags);
+  OpenDirect(fs, flags, file.get());
   const Result<FileStatus> status = StatusOf(file->fd.get());
   const bool unchanged = status.ok() && inode->UnchangedSinceLastOpen(*status);
   abi::OpenOut out = DescribeOpen(fs, call.request.nodeid(), unchanged, file.get());

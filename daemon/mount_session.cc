@@ -44,6 +44,7 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   to.data_path = request.data_path;
   to.noatime = from.noatime;
   to.writeback = from.writeback;
+  to.backing_direct = from.backing_direct;
   to.privileged = privileged;
   to.entry_timeout_s = from.entry_timeout_s;
   to.attr_timeout_s = from.attr_timeout_s;

@@ -109,6 +109,7 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs.zero_copy = ring_mode == RingMode::kZeroCopy;
   fs.noatime = options.noatime;
   fs.writeback = options.writeback;
+  fs.backing_direct = options.backing_direct;
   fs.privileged = options.privileged;
   fs.entry_timeout = CacheTimeout::FromSeconds(options.entry_timeout_s);
   fs.attr_timeout = CacheTimeout::FromSeconds(options.attr_timeout_s);

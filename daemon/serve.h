@@ -31,6 +31,7 @@ struct ServeOptions {
   std::string data_path;  // what was asked for: auto or a mode
   bool noatime = false;
   bool writeback = false;
+  bool backing_direct = false;
   bool privileged = true;  // effective uid 0
   double entry_timeout_s = 1;
   double attr_timeout_s = 1;

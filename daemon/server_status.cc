@@ -50,6 +50,8 @@ std::string FormatServerStatus(const std::vector<const Counters*>& threads,
   absl::StrAppendFormat(&text, R"("zero_copy_read_bytes":%d,"zero_copy_write_bytes":%d,)",
                         sum(&Counters::zero_copy_read_bytes),
                         sum(&Counters::zero_copy_write_bytes));
+  absl::StrAppendFormat(&text, R"("direct_read_bytes":%d,"direct_write_bytes":%d,)",
+                        sum(&Counters::direct_read_bytes), sum(&Counters::direct_write_bytes));
   absl::StrAppendFormat(&text, R"("plain_read_bytes":%d,"plain_write_bytes":%d},)",
                         sum(&Counters::plain_read_bytes), sum(&Counters::plain_write_bytes));
   absl::StrAppendFormat(

@@ -14,11 +14,14 @@ namespace shuntfs {
 namespace {
 
 constexpr size_t kPage = 4096;
+// What comes before the data of a WRITE, which O_DIRECT wants to begin on a page.
+constexpr size_t kBeforeData = sizeof(abi::InHeader) + sizeof(abi::WriteIn);
 
 }  // namespace
 
 Result<FuseDevice> FuseDevice::Create(int fd, uint32_t max_payload_bytes) {
-  // [request: header page, payload][reply: one page that ends with the header][reply payload]
+  // [request: a page that ends with the header, data][reply: one page that ends with the
+  // header][reply payload]
   Result<MemoryRegion> region = MemoryRegion::Map(
       2 * (kPage + size_t{max_payload_bytes}) + abi::kMinReadBuffer, MemoryRegion::Pages::kSmall);
   if (!region.ok()) return region.error();
@@ -30,7 +33,7 @@ FuseDevice::FuseDevice(int fd, MemoryRegion region, uint32_t max_payload_bytes)
   const std::span<std::byte> all = region_.bytes();
   const size_t reply_bytes = max_payload_bytes;
   reply_ = all.last(reply_bytes);
-  request_ = all.first(all.size() - reply_bytes - kPage);
+  request_ = all.first(all.size() - reply_bytes - kPage).subspan(kPage - kBeforeData);
 }
 
 Result<UniqueFd> FuseDevice::Clone(int fd) {
@@ -50,7 +53,9 @@ Result<std::span<std::byte>> FuseDevice::Read() {
 
 void FuseDevice::ReleaseMessage() {
   constexpr size_t kKept = 16 * kPage;
-  madvise(request_.data() + kKept, request_.size() / kPage * kPage - kKept, MADV_DONTNEED);
+  std::byte* const kept_end = region_.bytes().data() + kKept;
+  const auto rest = static_cast<size_t>(request_.data() + request_.size() - kept_end);
+  madvise(kept_end, rest / kPage * kPage, MADV_DONTNEED);
 }
 
 Outcome FuseDevice::Reply(uint64_t unique, const Action& action) {

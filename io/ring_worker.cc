@@ -256,6 +256,10 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
       entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
   const uint32_t bytes = moves ? entry.transfer.bytes : 0;
   const TransferVerdict verdict = JudgeTransfer(entry.done_bytes, bytes, res);
+  if (res < 0 && moves && FallBackToBuffered(&entry.transfer, Errno(-res))) {
+    QueueTransfer(entry);
+    return;
+  }
   if (verdict == TransferVerdict::kRetry) {
     // "Again" means that it would have to wait: then a kernel worker shall.
     entry.transfer.may_block = true;
@@ -281,6 +285,8 @@ void RingWorker::CountTransfer(const RingEntry& entry, uint64_t bytes) {
     (reads ? counters_.zero_copy_read_bytes : counters_.zero_copy_write_bytes).Add(bytes);
   else
     (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes).Add(bytes);
+  if (entry.transfer.buffered_fd >= 0)
+    (reads ? counters_.direct_read_bytes : counters_.direct_write_bytes).Add(bytes);
 }
 
 void RingWorker::OnEvent() {

@@ -25,8 +25,8 @@ ssize_t MoveOnce(const Transfer& transfer, std::byte* at, size_t bytes, uint64_t
 
 }  // namespace
 
-int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload,
-                    ThreadIdentity& identity, Counters& counters) {
+int64_t RunTransfer(Transfer transfer, std::span<std::byte> payload, ThreadIdentity& identity,
+                    Counters& counters) {
   if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync)
     return RunSync(transfer);
   const bool reads = transfer.kind == Transfer::Kind::kRead;
@@ -36,11 +36,14 @@ int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload,
     const ssize_t n =
         MoveOnce(transfer, payload.data() + done, transfer.bytes - done, transfer.offset + done);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && FallBackToBuffered(&transfer, Errno::Last())) continue;
     if (n < 0 && done == 0) return -errno;
     if (n <= 0) break;
     done += static_cast<uint32_t>(n);
   }
   (reads ? counters.plain_read_bytes : counters.plain_write_bytes).Add(done);
+  if (transfer.buffered_fd >= 0)
+    (reads ? counters.direct_read_bytes : counters.direct_write_bytes).Add(done);
   return done;
 }
 

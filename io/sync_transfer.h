@@ -16,8 +16,8 @@ namespace shuntfs {
 
 // Carries the transfer out to its end. Bytes moved, or a negative errno; an error after some bytes
 // gives the bytes. `payload` holds at least transfer.bytes.
-int64_t RunTransfer(const Transfer& transfer, std::span<std::byte> payload,
-                    ThreadIdentity& identity, Counters& counters);
+int64_t RunTransfer(Transfer transfer, std::span<std::byte> payload, ThreadIdentity& identity,
+                    Counters& counters);
 
 // Decides whether a write may be done on the ring's own thread. It may as long as the file system
 // takes writes without waiting; after one that waited (the page cache is full of dirty pages)

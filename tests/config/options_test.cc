@@ -38,7 +38,8 @@ TEST(Options, EmptyListKeepsDefaults) {
 TEST(Options, EveryNameSetsItsMember) {
   const Options options = Parsed(
       "ro,nosuid,nodev,noexec,noatime,allow_other,default_permissions,fsname=x,entry_timeout=2.5,"
-      "attr_timeout=3,negative_timeout=4,writeback,memory_budget=32M,max_write=128K,workers=3,"
+      "attr_timeout=3,negative_timeout=4,writeback,backing_direct,memory_budget=32M,max_write=128K,"
+      "workers=3,"
       "device_threads=2,read_policy=fixed,write_policy=plain,stop_timeout=0.5,log_level=4");
   EXPECT_TRUE(options.read_only && options.nosuid && options.nodev && options.noexec);
   EXPECT_TRUE(options.noatime && options.allow_other && options.default_permissions);
@@ -46,7 +47,7 @@ TEST(Options, EveryNameSetsItsMember) {
   EXPECT_DOUBLE_EQ(options.entry_timeout_s, 2.5);
   EXPECT_DOUBLE_EQ(options.attr_timeout_s, 3);
   EXPECT_DOUBLE_EQ(options.negative_timeout_s, 4);
-  EXPECT_TRUE(options.writeback);
+  EXPECT_TRUE(options.writeback && options.backing_direct);
   EXPECT_EQ(options.memory_budget_bytes, uint64_t{32} << 20);
   EXPECT_EQ(options.max_write_bytes, 128u << 10);
   EXPECT_EQ(options.workers, 3u);

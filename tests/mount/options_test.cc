@@ -203,6 +203,41 @@ TEST_F(Options, AllBytesAreCounted) {
   }
 }
 
+// Whole sectors pass by the backing page cache; what is not aligned is served all the same, in the
+// middle of a file, over its end and from memory at odd addresses.
+TEST_F(Options, BackingDirect) {
+  Remount("backing_direct");
+  ServesAny({"READ", "WRITE"});
+  constexpr size_t kAligned = 1 << 20;
+  const std::string content = Pattern(kAligned);
+  const File file(Mnt("f"), O_CREAT | O_RDWR);
+  ASSERT_TRUE(WriteAt(file.get(), content, 0));
+  const DaemonStatus written = Status();
+  EXPECT_EQ(written.Io("direct_write_bytes"), BytesThroughUs());
+  const File direct(Mnt("f"), O_RDWR | O_DIRECT);
+  std::string expected = content;
+  for (const size_t size : {size_t{1}, size_t{511}, size_t{4097}, size_t{300001}}) {
+    for (const size_t offset : {size_t{0}, size_t{7}, size_t{512}, kAligned - 100}) {
+      SCOPED_TRACE(std::to_string(size) + " at " + std::to_string(offset));
+      const std::string piece = Pattern(size, static_cast<uint32_t>(size + offset));
+      ASSERT_TRUE(WriteAt(file.get(), piece, static_cast<off_t>(offset)));
+      if (expected.size() < offset + size) {
+        expected.resize(offset + size);
+      }
+      expected.replace(offset, size, piece);
+      ASSERT_TRUE(ReadAt(file.get(), size, static_cast<off_t>(offset)) == piece);
+    }
+  }
+  EXPECT_TRUE(ReadFile(Src("f")) == expected);
+  if (Config().mode != Mode::kKernel) {
+    std::string back(expected.size() + 1, '\0');
+    ASSERT_EQ(pread(direct.get(), back.data() + 1, expected.size(), 0),
+              static_cast<ssize_t>(expected.size()));
+    EXPECT_TRUE(back.substr(1) == expected) << "into memory at an odd address";
+    EXPECT_GT(Status().Io("direct_read_bytes"), written.Io("direct_read_bytes"));
+  }
+}
+
 class Writeback : public Options {
  protected:
   void SetUp() override {
