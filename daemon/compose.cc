@@ -30,7 +30,7 @@ ModeProbe NotAs(const std::string& mode, const ModeProbe& lower) {
 ModeProbe CannotAsk(const std::string& mode, Errno error) {
   return Not(mode,
              std::string("the kernel cannot be asked for it: ") + std::strerror(error.value()),
-             "run as root, or allow user namespaces");
+             "give the right to mount FUSE file systems");
 }
 
 ModeProbe ProbePerEntry() {
@@ -61,12 +61,13 @@ ModeProbe ProbePerEntry() {
 ModeProbe ProbeBufferPool(const ModeProbe& per_entry, const Result<KernelOffer>& offer) {
   const char* const mode = "buffer-pool";
   if (!per_entry.available) return NotAs(mode, per_entry);
-  if (!offer.ok()) {
-    return Not(
-        mode,
-        std::string("the kernel cannot be asked for it: ") + std::strerror(offer.error().value()),
-        "run as root, or allow user namespaces");
+  if (!offer.ok() && geteuid() != 0) {
+    return {mode, true,
+            std::string("only a mount can tell, since the kernel cannot be asked before: ") +
+                std::strerror(offer.error().value()),
+            ""};
   }
+  if (!offer.ok()) return CannotAsk(mode, offer.error());
   if ((offer->init_flags & abi::kInitHasIoUringBufpool) == 0)
     return Not(mode, "this kernel has no buffer pools (Linux 7.3 has)", "boot Linux 7.3 or later");
   return {mode, true, "the kernel offers buffer pools", ""};
@@ -85,12 +86,6 @@ ModeProbe ProbeKernel(const ModeProbe& device, const Result<KernelOffer>& offer)
   if (!device.available) return NotAs(mode, device);
   if (!HasCapability(CAP_SYS_ADMIN))
     return Not(mode, "the kernel takes backing files from CAP_SYS_ADMIN only", "mount as root");
-  if (!offer.ok() && geteuid() != 0) {
-    return {mode, true,
-            std::string("only a mount can tell, since the kernel cannot be asked before: ") +
-                std::strerror(offer.error().value()),
-            ""};
-  }
   if (!offer.ok()) return CannotAsk(mode, offer.error());
   if ((offer->init_flags & abi::kInitPassthrough) == 0)
     return Not(mode, "this kernel has no passthrough (Linux 6.9 has)", "boot Linux 6.9 or later");
