@@ -101,11 +101,12 @@ OwnFile::Outcome OwnFile::ReadDirect() {
   const ssize_t count = pread(direct_fd_, bytes, static_cast<size_t>(length), offset);
   if (count < 0) return Error("direct read");
   const int64_t expected = std::clamp(size_ - offset, int64_t{0}, length);
-  if (count != expected) {
-    return Fail("direct read at " + std::to_string(offset) + " gives " + std::to_string(count) +
-                " bytes, not " + std::to_string(expected));
+  if (const Outcome checked = Check("direct read", offset, bytes, length);
+      checked != Outcome::kDone || count == expected) {
+    return checked;
   }
-  return Check("direct read", offset, bytes, length);
+  return Short("direct read", offset, expected, count,
+               pread(direct_fd_, bytes, static_cast<size_t>(length), offset + count));
 }
 
 OwnFile::Outcome OwnFile::ReadBuffered() {
@@ -117,11 +118,12 @@ OwnFile::Outcome OwnFile::ReadBuffered() {
   const ssize_t count = pread(buffered_fd_, bytes, static_cast<size_t>(length), offset);
   if (count < 0) return Error("buffered read");
   const int64_t expected = std::clamp(size_ - offset, int64_t{0}, length);
-  if (count != expected) {
-    return Fail("buffered read at " + std::to_string(offset) + " gives " + std::to_string(count) +
-                " bytes, not " + std::to_string(expected));
+  if (const Outcome checked = Check("buffered read", offset, bytes, length);
+      checked != Outcome::kDone || count == expected) {
+    return checked;
   }
-  return Check("buffered read", offset, bytes, length);
+  return Short("buffered read", offset, expected, count,
+               pread(buffered_fd_, bytes, static_cast<size_t>(length), offset + count));
 }
 
 OwnFile::Outcome OwnFile::ReadMapped() {
@@ -161,7 +163,10 @@ OwnFile::Outcome OwnFile::Write(int fd, const char* what) {
   pattern_.Fill(offset, bytes, length);
   const ssize_t count = pwrite(fd, bytes, static_cast<size_t>(length), offset);
   if (count < 0) return Error(what);
-  if (count != length) return Fail(std::string(what) + " is short");
+  if (count < length) {
+    return Short(what, offset, length, count,
+                 pwrite(fd, bytes + count, static_cast<size_t>(length - count), offset + count));
+  }
   size_ = std::max(size_, offset + length);
   return Outcome::kDone;
 }
@@ -225,6 +230,13 @@ OwnFile::Outcome OwnFile::Check(const char* what, int64_t offset, const unsigned
   return Fail(std::string(what) + " of " + std::to_string(length) + " bytes at " +
               std::to_string(offset) + ": byte " + std::to_string(foreign) + ", " + first +
               ", is not of this file");
+}
+
+OwnFile::Outcome OwnFile::Short(const char* what, int64_t offset, int64_t expected, int64_t count,
+                                ssize_t rest) {
+  if (rest < 0) return Error(what);
+  return Fail(std::string(what) + " at " + std::to_string(offset) + " gives " +
+              std::to_string(count) + " bytes, not " + std::to_string(expected));
 }
 
 OwnFile::Outcome OwnFile::Error(const char* what) {

@@ -10,6 +10,8 @@
 #ifndef SHUNTFS_TESTS_INTEGRITY_OWN_FILE_H_
 #define SHUNTFS_TESTS_INTEGRITY_OWN_FILE_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <random>
 #include <string>
@@ -56,6 +58,9 @@ class OwnFile {
   // A place in the buffer, at an odd address in half of the cases.
   unsigned char* AnyMemory();
   Outcome Check(const char* what, int64_t offset, const unsigned char* bytes, int64_t length);
+  // Fewer bytes than there are: right when an error cut the call off, which `rest`, what the same
+  // call for the rest gave, tells then.
+  Outcome Short(const char* what, int64_t offset, int64_t expected, int64_t count, ssize_t rest);
   Outcome Error(const char* what);
   Outcome Fail(const std::string& what);
 
