@@ -351,3 +351,20 @@ assert_mode_served() {
   fi
   note "served by $mode: $ring ring requests, $device device requests"
 }
+
+# assert_data_moved_as MODE MNT: the counters prove which way file data went. Only for mounts without
+# read_policy=plain or write_policy=plain.
+assert_data_moved_as() {
+  local mode=$1 mnt=$2 io
+  [[ "$mode" == plain ]] && return
+  io=$(status_field "$mnt" io) || fail "status has no io"
+  python3 -c '
+import json, sys
+mode, io = sys.argv[1], json.loads(sys.argv[2])
+zero_copied = io["zero_copy_read_bytes"], io["zero_copy_write_bytes"]
+copied = (io["fixed_read_bytes"] + io["plain_read_bytes"],
+          io["fixed_write_bytes"] + io["plain_write_bytes"])
+used, unused = (zero_copied, copied) if mode == "zero-copy" else (copied, zero_copied)
+sys.exit(not (min(used) > 0 and max(unused) == 0))' "$mode" "$io" ||
+    fail "file data did not go the way of $mode: $io"
+}
