@@ -34,5 +34,5 @@ share() {
 
 # The budgets give 2 queues 4 slices each, for 16 entries.
 share ext4 "memory_budget=8M" 4000
-share tmpfs "memory_budget=1M,max_write=128K" 4000
+share tmpfs "memory_budget=1M,max_write=128K" 12000
 share tmpfs "memory_budget=8M,read_policy=fixed,write_policy=fixed" 3000
