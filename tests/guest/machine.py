@@ -56,7 +56,8 @@ def read_text(path):
 
 class Machine:
     def __init__(self, directory, shape, kernel, initramfs, accelerator):
-        """`shape` has cpus, possible_cpus, memory_mib, disk_gib, transport, kernel_arguments."""
+        """`shape` has cpus, possible_cpus, memory_mib, disk_gib, transport, kernel_arguments,
+        qemu_arguments."""
         self.directory = directory
         self.accelerator = accelerator
         self._shape = shape
@@ -207,4 +208,4 @@ class Machine:
                 "-fsdev", "local,id=files,path=/,security_model=none,readonly=on,multidevs=remap",
                 "-device", "virtio-9p-pci,fsdev=files,mount_tag=hostroot",
             ]
-        return command
+        return command + shape.qemu_arguments
