@@ -430,8 +430,8 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   entry.Answer(action);
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of
-  // its own CPU. Not from a zero-copied request: only a COMMIT on this ring takes the caller's pages
-  // out of its table again (seen as EBUSY for the slot's next user).
+  // its own CPU. Not from a zero-copied request: only a COMMIT on this ring takes the caller's
+  // pages out of its table again (seen as EBUSY for the slot's next user).
   if (entry.home() != index_ && alone_ && !IsReadAhead(entry) && !entry.request().zero_copy &&
       MaySend(entry)) {
     ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(),
