@@ -334,8 +334,11 @@ void RingWorker::ServeBatch() {
 
 // Counts the entry as away. The count goes up before the stop is looked at, and a worker that stops
 // looks in the opposite order, so that none ends with an entry on its way to it. False: stopping,
-// nothing is to be sent any more.
+// nothing is to be sent any more; or the caller's pages are in this ring's table, where alone they
+// can be read, written and, by the COMMIT, taken out again (elsewhere: EBUSY for the slot's next
+// user).
 bool RingWorker::MaySend(RingEntry& entry) {
+  if (entry.request().zero_copy) return false;
   if (entry.away) return true;  // counted already: every worker waits for it
   group_.entries_away_.fetch_add(1);
   if (group_.connection_.stopping()) {
@@ -346,10 +349,10 @@ bool RingWorker::MaySend(RingEntry& entry) {
   return true;
 }
 
-// To the next worker, unless the entry is a guest here already, or the caller's pages are in this
-// ring's table: then it is served.
+// To the next worker, unless the entry is a guest here already or may not be sent: then it is
+// served.
 bool RingWorker::HandOver(RingEntry& entry) {
-  if (entry.home() != index_ || entry.request().zero_copy || !MaySend(entry)) return false;
+  if (entry.home() != index_ || !MaySend(entry)) return false;
   const RingWorker& helper = *group_.workers_[(index_ + 1) % group_.workers_.size()];
   ring_.PrepareMessage(helper.ring_fd(), UserData{CompletionKind::kServe, entry.index()},
                        UserData{CompletionKind::kServeUnsent, entry.index()});
@@ -430,10 +433,8 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   entry.Answer(action);
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of
-  // its own CPU. Not from a zero-copied request: only a COMMIT on this ring takes the caller's
-  // pages out of its table again (seen as EBUSY for the slot's next user).
-  if (entry.home() != index_ && alone_ && !IsReadAhead(entry) && !entry.request().zero_copy &&
-      MaySend(entry)) {
+  // its own CPU.
+  if (entry.home() != index_ && alone_ && !IsReadAhead(entry) && MaySend(entry)) {
     ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(),
                          UserData{CompletionKind::kCommit, entry.index()},
                          UserData{CompletionKind::kCommitUnsent, entry.index()});
