@@ -19,6 +19,10 @@ class Counter {
   void Add(uint64_t n = 1) {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
   }
+  // Takes back what was added too early.
+  void Remove(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_release);
+  }
   uint64_t value() const { return value_.load(std::memory_order_acquire); }
 
  private:
@@ -42,11 +46,12 @@ struct alignas(64) Counters {
   Counter plain_write_bytes;
   Counter direct_read_bytes;  // of all those above: past the page cache of the backing file system
   Counter direct_write_bytes;
-  Counter pool_dry;     // requests that took the last slice of their queue's pool
-  Counter handed_over;  // requests that were left to another worker
-  Counter offloaded;    // requests that the slow pool served
-  Counter malformed;    // requests that the decoder refused
-  Counter odd_forgets;  // FORGETs of more lookups than were counted
+  Counter pool_dry;      // requests that took the last slice of their queue's pool
+  Counter linked_reads;  // reads that went to the kernel together with their answer
+  Counter handed_over;   // requests that were left to another worker
+  Counter offloaded;     // requests that the slow pool served
+  Counter malformed;     // requests that the decoder refused
+  Counter odd_forgets;   // FORGETs of more lookups than were counted
 };
 
 }  // namespace shuntfs

@@ -40,10 +40,11 @@ std::string FormatServerStatus(const std::vector<const Counters*>& threads,
   std::string text = absl::StrFormat(
       R"("transport":{"ring_requests":%d,"device_requests":%d,"offloaded":%d,)",
       sum(&Counters::ring_requests), sum(&Counters::device_requests), sum(&Counters::offloaded));
-  absl::StrAppendFormat(&text,
-                        R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d,"handed_over":%d},)",
+  absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d,)",
                         sum(&Counters::malformed), sum(&Counters::odd_forgets),
-                        sum(&Counters::pool_dry), sum(&Counters::handed_over));
+                        sum(&Counters::pool_dry));
+  absl::StrAppendFormat(&text, R"("handed_over":%d,"linked_reads":%d},)",
+                        sum(&Counters::handed_over), sum(&Counters::linked_reads));
   absl::StrAppendFormat(&text, R"("operations":{%s},)", Operations(threads));
   absl::StrAppendFormat(&text, R"("io":{"fixed_read_bytes":%d,"fixed_write_bytes":%d,)",
                         sum(&Counters::fixed_read_bytes), sum(&Counters::fixed_write_bytes));

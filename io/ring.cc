@@ -147,7 +147,7 @@ void Ring::PrepareCommand(RingEntry& entry) {
   }
 }
 
-void Ring::PrepareTransfer(const RingEntry& entry) {
+io_uring_sqe* Ring::NextTransfer(const RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
   io_uring_sqe* sqe = NextSqe();
   if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync) {
@@ -170,6 +170,18 @@ void Ring::PrepareTransfer(const RingEntry& entry) {
   }
   if (transfer.may_block) sqe->flags |= IOSQE_ASYNC;
   sqe->user_data = UserData{CompletionKind::kTransfer, entry.index()}.Pack();
+  return sqe;
+}
+
+void Ring::PrepareTransfer(const RingEntry& entry) { NextTransfer(entry); }
+
+void Ring::PrepareReadThenCommit(RingEntry& entry) {
+  if (io_uring_sq_space_left(&ring_) < 2) Submit();  // a chain ends where a submission ends
+  io_uring_sqe* read = NextTransfer(entry);
+  read->rw_flags |= RWF_NOWAIT;
+  read->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+  PrepareCommand(entry);
+  chained_ = true;
 }
 
 void Ring::PreparePoll(int fd, UserData data) {
@@ -186,17 +198,27 @@ void Ring::PrepareMessage(int target_fd, UserData data, UserData unsent) {
 }
 
 void Ring::Submit() {
+  const unsigned prepared = io_uring_sq_ready(&ring_);
   BeforeTheKernel();
-  NoteResult(io_uring_submit(&ring_));
+  NoteResult(io_uring_submit(&ring_), prepared);
 }
 
 void Ring::SubmitAndWait() {
+  const unsigned prepared = io_uring_sq_ready(&ring_);
   BeforeTheKernel();
-  NoteResult(io_uring_submit_and_wait(&ring_, 1));
+  NoteResult(io_uring_submit_and_wait(&ring_, 1), prepared);
 }
 
-void Ring::NoteResult(int rc) {
+void Ring::NoteResult(int rc, unsigned prepared) {
+  const bool chained = std::exchange(chained_, false);
   if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY) health_ = Errno(-rc);
+  if (rc == static_cast<int>(prepared) || !chained) return;
+  // Out of memory, the kernel takes a part, and a COMMIT whose READ went before it would tell of
+  // bytes that perhaps were not read.
+  if (rc >= 0)
+    health_ = Errno(ENOMEM);
+  else
+    chained_ = true;  // nothing was taken
 }
 
 }  // namespace shuntfs

@@ -71,6 +71,12 @@ class Ring {
   void PrepareCommand(RingEntry& entry);
   // The rest of the entry's transfer, into or out of its payload.
   void PrepareTransfer(const RingEntry& entry);
+  // A READ of what is in memory, whole, and behind it the COMMIT, in one go. When all bytes were
+  // read, only the entry's next request completes. Otherwise the READ completes (kTransfer: an
+  // error, EAGAIN for what is not in memory, or fewer bytes), and there was no COMMIT. The READ is
+  // decided by the end of the next Submit or SubmitAndWait. The file has to know RWF_NOWAIT
+  // (EOPNOTSUPP) and must not be open with O_DIRECT.
+  void PrepareReadThenCommit(RingEntry& entry);
   void PreparePoll(int fd, UserData data);
   // Posts a completion with `data` on the ring `target_fd`; a failure, and only that, completes
   // here as `unsent`.
@@ -85,11 +91,13 @@ class Ring {
   // no request can be answered on it any more.
   const Outcome& health() const { return health_; }
 
-  // Calls `use(UserData, res)` for each completion that is there, at most `most`.
+  bool HasCompletions() const { return io_uring_cq_ready(&ring_) > 0; }
+  // Calls `use(UserData, res)` for each completion that is there. Others come only while something
+  // is submitted or waited for.
   template <typename Use>
-  void ForEachCompletion(unsigned most, Use use) {
+  void ForEachCompletion(Use use) {
     AfterTheKernel();
-    for (unsigned i = 0; i < most; ++i) {
+    for (;;) {
       io_uring_cqe* cqe = nullptr;
       if (io_uring_peek_cqe(&ring_, &cqe) != 0 || cqe == nullptr) return;
       const UserData data = UserData::Unpack(cqe->user_data);
@@ -100,12 +108,14 @@ class Ring {
   }
 
  private:
-  void NoteResult(int rc);
+  void NoteResult(int rc, unsigned prepared);
   io_uring_sqe* NextSqe();
+  io_uring_sqe* NextTransfer(const RingEntry& entry);
   io_uring_sqe* NextCommand(uint32_t command, CompletionKind kind, uint32_t subject);
 
   io_uring ring_{};
   bool open_ = false;
+  bool chained_ = false;  // a READ with its COMMIT was prepared and not submitted yet
   FixedBufferTable table_{&ring_};
   Outcome health_ = Ok();
 };

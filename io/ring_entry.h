@@ -78,12 +78,14 @@ class RingEntry {
   void Returned() {
     CHECK(phase_ == Phase::kFetching);
     phase_ = Phase::kIdle;
+    linked_ = false;
   }
   // A request is in the entry. Takes everything out of the shared header once. EINVAL: it makes no
   // sense, but can be answered.
   Result<Unit> Arrived() {
     CHECK(phase_ == Phase::kFetching);
     phase_ = Phase::kServing;
+    linked_ = false;
     abi::UringReqHeader copy;
     std::memcpy(&copy, header_, sizeof(copy));
     commit_id_ = CommitId(copy.ring_ent_in_out.commit_id);
@@ -115,6 +117,21 @@ class RingEntry {
     Submitted(RingCommand::kCommitAndFetch);
   }
 
+  // The answer goes to the kernel behind the READ that it tells of; after this, as for any entry
+  // with the kernel, comes Arrived or Returned, or Withdrawn.
+  void CommittedBehindRead() {
+    Committed();
+    linked_ = true;
+  }
+  // The READ did not give all bytes, so the kernel dropped the COMMIT: the request is ours again.
+  void Withdrawn() {
+    CHECK(phase_ == Phase::kFetching && linked_);
+    phase_ = Phase::kServing;
+    linked_ = false;
+    if (pool_ != nullptr) pool_->Take();
+  }
+  bool linked() const { return linked_; }
+
   // The transfer in work, and how much of it is done.
   Transfer transfer;
   uint32_t done_bytes = 0;
@@ -143,6 +160,7 @@ class RingEntry {
   RingCommand command_ = RingCommand::kRegister;
   Phase phase_ = Phase::kIdle;
   bool answered_ = false;
+  bool linked_ = false;  // committed behind a READ whose outcome is not known yet
   Request request_;
 };
 

@@ -14,10 +14,6 @@
 namespace shuntfs {
 namespace {
 
-// Completions looked at before their requests are served: more than entries there can be of a CPU's
-// own.
-constexpr unsigned kBatchMost = 256;
-
 // A batch that would keep this thread busy for longer is shared with the next worker. A request
 // costs about this much, and its bytes pass at about this rate; the numbers need only be right
 // within a factor of two (docs/tuning.md).
@@ -124,7 +120,7 @@ int RingWorker::SubmitToQueue() {
   ring_.Submit();
   if (!ring_.health().ok()) return -ring_.health().error().value();
   int outcome = -EIO;  // the kernel answers these commands at once, or something is very wrong
-  ring_.ForEachCompletion(1, [&outcome](UserData data, int res) {
+  ring_.ForEachCompletion([&outcome](UserData data, int res) {
     if (data.kind == CompletionKind::kQueue) outcome = res;
   });
   return outcome;
@@ -159,7 +155,7 @@ std::string RingWorker::RegisterEntries() {
            std::strerror(ring_.health().error().value());
   // What the kernel refuses completes at once; what it takes waits for a request.
   std::string refused;
-  ring_.ForEachCompletion(kBatchMost, [this, &refused](UserData data, int res) {
+  ring_.ForEachCompletion([this, &refused](UserData data, int res) {
     if (data.kind == CompletionKind::kCommand &&
         JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
       refused = std::string("the kernel refuses ring entries: ") + std::strerror(-res);
@@ -173,15 +169,18 @@ std::string RingWorker::RegisterEntries() {
 void RingWorker::Loop() {
   ServeBatch();
   while (!Finished()) {
-    ring_.SubmitAndWait();
+    undecided_ = false;
+    if (ring_.HasCompletions())
+      ring_.Submit();
+    else
+      ring_.SubmitAndWait();
     if (!ring_.health().ok()) {
       group_.connection_.End(
           EndReason::kBroken,
           "io_uring_enter failed with errno " + std::to_string(ring_.health().error().value()));
       return;
     }
-    ring_.ForEachCompletion(kBatchMost,
-                            [this](UserData data, int res) { OnCompletion(data, res); });
+    ring_.ForEachCompletion([this](UserData data, int res) { OnCompletion(data, res); });
     ServeBatch();
   }
   ring_.Submit();
@@ -189,7 +188,8 @@ void RingWorker::Loop() {
 
 bool RingWorker::Finished() const {
   if (group_.live_entries_.load() == 0) return true;
-  return group_.connection_.stopping() && serving_ == 0 && group_.entries_away_.load() == 0;
+  return group_.connection_.stopping() && serving_ == 0 && !undecided_ &&
+         group_.entries_away_.load() == 0;
 }
 
 // ---- completions ----
@@ -229,6 +229,7 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
       if (group_.connection_.stopping()) return;
       counters_.ring_requests.Add();
       ++serving_;
+      if (entry.linked()) read_guess_.WasRight();
       if (entry.Arrived().ok()) {
         if (entry.pool_dry()) counters_.pool_dry.Add();
         batch_.push_back(&entry);
@@ -252,6 +253,13 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
 }
 
 void RingWorker::OnTransfer(RingEntry& entry, int res) {
+  if (entry.linked()) {
+    TakeBack(entry);
+    if (res == -EAGAIN || res == -EOPNOTSUPP) {  // not in memory, or nobody can tell
+      QueueTransfer(entry);
+      return;
+    }
+  }
   const bool moves =
       entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
   const uint32_t bytes = moves ? entry.transfer.bytes : 0;
@@ -279,12 +287,17 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   Answer(entry, group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, result));
 }
 
+Counter& RingWorker::ReadCounter(const RingEntry& entry) {
+  return entry.request().zero_copy ? counters_.zero_copy_read_bytes : counters_.fixed_read_bytes;
+}
+
 void RingWorker::CountTransfer(const RingEntry& entry, uint64_t bytes) {
   const bool reads = entry.transfer.kind == Transfer::Kind::kRead;
-  if (entry.request().zero_copy)
-    (reads ? counters_.zero_copy_read_bytes : counters_.zero_copy_write_bytes).Add(bytes);
+  if (reads)
+    ReadCounter(entry).Add(bytes);
   else
-    (reads ? counters_.fixed_read_bytes : counters_.fixed_write_bytes).Add(bytes);
+    (entry.request().zero_copy ? counters_.zero_copy_write_bytes : counters_.fixed_write_bytes)
+        .Add(bytes);
   if (entry.transfer.buffered_fd >= 0)
     (reads ? counters_.direct_read_bytes : counters_.direct_write_bytes).Add(bytes);
 }
@@ -391,6 +404,10 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
 void RingWorker::StartTransfer(RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
   const bool writes = transfer.kind == Transfer::Kind::kWrite;
+  if (MayLink(entry)) {
+    ReadThenCommit(entry);
+    return;
+  }
   if (transfer.policy == IoPolicy::kFixed || transfer.may_block || entry.request().zero_copy) {
     QueueTransfer(entry);
     return;
@@ -413,6 +430,40 @@ void RingWorker::QueueTransfer(RingEntry& entry) {
   // is meant for.
   identity_->SetStripsSuid(entry.transfer.strips_suid);
   ring_.Submit();
+}
+
+// The policy tells that the file system reads what is in memory at once. A guest goes home by a
+// message, and a stopping worker wants to know the outcome of everything.
+bool RingWorker::MayLink(const RingEntry& entry) {
+  const Transfer& transfer = entry.transfer;
+  return transfer.kind == Transfer::Kind::kRead && transfer.policy == IoPolicy::kFixed &&
+         !transfer.may_block && transfer.buffered_fd < 0 && entry.home() == index_ &&
+         !group_.connection_.stopping() && read_guess_.InMemory();
+}
+
+// Answers for the case that all bytes are in memory, which saves the thread one more entry into the
+// kernel. Everything is counted now: nothing completes when that was right.
+void RingWorker::ReadThenCommit(RingEntry& entry) {
+  const Action all =
+      group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, entry.transfer.bytes);
+  FileSystem::CountReply(counters_, entry.request(), all);
+  ReadCounter(entry).Add(entry.transfer.bytes);
+  counters_.linked_reads.Add();
+  entry.Answer(all);
+  entry.CommittedBehindRead();
+  --serving_;
+  undecided_ = true;
+  ring_.PrepareReadThenCommit(entry);
+}
+
+// The READ gave less than was counted and answered for, and there was no COMMIT.
+void RingWorker::TakeBack(RingEntry& entry) {
+  read_guess_.WasWrong();
+  entry.Withdrawn();
+  ++serving_;
+  counters_.operations[entry.request().header.opcode].count.Remove();
+  counters_.linked_reads.Remove();
+  ReadCounter(entry).Remove(entry.transfer.bytes);
 }
 
 void RingWorker::Offload(RingEntry& entry) {

@@ -18,6 +18,7 @@
 
 #include "core/file_system.h"
 #include "io/connection.h"
+#include "io/read_guess.h"
 #include "io/ring.h"
 #include "io/ring_entry.h"
 #include "io/slow_pool.h"
@@ -63,6 +64,7 @@ class RingWorker {
   void OnCompletion(UserData data, int res);
   void OnCommand(RingEntry& entry, int res);
   void OnTransfer(RingEntry& entry, int res);
+  Counter& ReadCounter(const RingEntry& entry);
   void CountTransfer(const RingEntry& entry, uint64_t bytes);
   void OnEvent();
 
@@ -74,6 +76,9 @@ class RingWorker {
   void Carry(RingEntry& entry, const Action& action);
   void StartTransfer(RingEntry& entry);
   void QueueTransfer(RingEntry& entry);
+  bool MayLink(const RingEntry& entry);
+  void ReadThenCommit(RingEntry& entry);
+  void TakeBack(RingEntry& entry);
   void Offload(RingEntry& entry);
   void Answer(RingEntry& entry, const Action& action);
   void Commit(RingEntry& entry);
@@ -95,9 +100,11 @@ class RingWorker {
   std::optional<ThreadIdentity> identity_;
   Counters counters_;
   WritePacer pacer_;
+  ReadGuess read_guess_;
   std::vector<RingEntry*> batch_;
-  uint32_t serving_ = 0;  // requests taken and not committed or handed on
-  bool alone_ = true;     // the batch in work is one request
+  uint32_t serving_ = 0;    // requests taken and not committed or handed on
+  bool alone_ = true;       // the batch in work is one request
+  bool undecided_ = false;  // a READ was prepared together with its COMMIT, and not submitted yet
 
   std::mutex offloaded_mutex_;
   std::vector<std::pair<RingEntry*, Action>> offloaded_;  // guarded by offloaded_mutex_

@@ -61,12 +61,12 @@ class FixedBufferTableTest : public ::testing::Test {
 
   // Reads `bytes` from the pipe into memory `index`, which `slot` is meant to hold.
   void Read(const Pipe& pipe, size_t index, uint32_t slot, unsigned bytes, uint64_t user_data,
-            unsigned flags = 0) {
+            uint8_t flags = 0) {
     buf_index_[user_data] = table_.Acquire(slot);
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     io_uring_prep_read_fixed(sqe, pipe.out.get(), Memory(index).data(), bytes, 0,
                              buf_index_[user_data]);
-    sqe->flags |= flags;
+    sqe->flags = static_cast<uint8_t>(sqe->flags | flags);
     sqe->user_data = user_data;
     EXPECT_EQ(io_uring_submit(&ring_), 1);
   }

@@ -204,6 +204,35 @@ TEST_F(RingEntryTest, ARequestThatMakesNoSenseIsAnsweredToo) {
   entry_.Committed();
 }
 
+TEST_F(RingEntryTest, AnAnswerBehindItsReadCanBeTakenBack) {
+  Serve();
+  entry_.Answer(Action::Reply(100));
+  entry_.CommittedBehindRead();
+  EXPECT_TRUE(entry_.linked());
+  entry_.Withdrawn();
+  EXPECT_FALSE(entry_.linked());
+  entry_.Answer(Action::Reply(7));
+  entry_.Committed();
+  EXPECT_EQ(Answered().len, sizeof(abi::OutHeader) + 7);
+  EXPECT_FALSE(entry_.linked());
+}
+
+TEST_F(RingEntryTest, TheNextRequestSaysThatTheReadWasWhole) {
+  Serve();
+  entry_.Answer(Action::Reply(100));
+  entry_.CommittedBehindRead();
+  Deliver(abi::Opcode::kLookup, std::string_view("name\0", 5));
+  ASSERT_TRUE(entry_.Arrived().ok());
+  EXPECT_FALSE(entry_.linked());
+}
+
+TEST_F(RingEntryDeathTest, OnlyAnAnswerBehindAReadIsTakenBack) {
+  Serve();
+  entry_.Answer(Action::Reply());
+  entry_.Committed();
+  EXPECT_DEATH(entry_.Withdrawn(), "linked_");
+}
+
 TEST_F(RingEntryTest, ACommandThatCameBackCanBeSentAgain) {
   entry_.Submitted(RingCommand::kRegister);
   entry_.Returned();

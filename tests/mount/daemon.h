@@ -32,7 +32,8 @@ struct DaemonStatus {
   std::map<std::string, double> resources;
   uint64_t ring_requests = 0;
   uint64_t device_requests = 0;
-  uint64_t handed_over = 0;  // to another worker
+  uint64_t handed_over = 0;   // to another worker
+  uint64_t linked_reads = 0;  // sent to the kernel together with their answer
 
   uint64_t Count(const std::string& operation) const;
   uint64_t Errors(const std::string& operation) const;

@@ -1,8 +1,10 @@
 // OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC and how programs move bytes with them.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +34,15 @@ class AlignedBuffer {
   size_t size_;
   std::unique_ptr<char, decltype(&std::free)> data_;
 };
+
+// Whether the file system below `path` reads what is in memory without ever waiting (RWF_NOWAIT),
+// so that the ring is used for it.
+bool ReadsMemoryAtOnce(const std::string& path) {
+  struct statfs info;
+  if (statfs(path.c_str(), &info) != 0) return false;
+  return info.f_type == EXT4_SUPER_MAGIC || info.f_type == XFS_SUPER_MAGIC ||
+         info.f_type == BTRFS_SUPER_MAGIC;
+}
 
 TEST_F(Ops, Open) {
   Serves("OPEN");
@@ -80,6 +91,62 @@ TEST_F(Ops, ReadAheadIsLeftToAnotherCpu) {
   const bool shares = OverRing(Config().mode) && Config().mode != Mode::kZeroCopy &&
                       sysconf(_SC_NPROCESSORS_ONLN) > 1;
   EXPECT_EQ(Status().handed_over > 0, shares);
+}
+
+// What is in memory is read and answered in one turn; the end of the file, a hole and what has to
+// come from the disk are read all the same.
+TEST_F(Ops, CachedReadsAreAnsweredInOneTurn) {
+  Serves("READ");
+  constexpr size_t kBytes = 64 << 10;
+  const std::string content = Pattern(kBytes + 100);
+  ASSERT_TRUE(WriteFile(Src("f"), content));
+  ASSERT_EQ(truncate(Src("f").c_str(), 2 * kBytes), 0);
+  const std::string all = content + std::string(kBytes - 100, '\0');
+  ASSERT_TRUE(ReadFile(Src("f")) == all);
+  const File file(Mnt("f"), O_RDONLY | O_DIRECT);
+  ASSERT_TRUE(file.ok());
+  const AlignedBuffer buffer(kBytes);
+  const auto read_at = [&](size_t offset) {
+    const ssize_t n = pread(file.get(), buffer.data(), kBytes, static_cast<off_t>(offset));
+    return std::string(buffer.data(), static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  };
+  const DaemonStatus before = Status();
+  EXPECT_TRUE(read_at(0) == all.substr(0, kBytes));
+  EXPECT_TRUE(read_at(kBytes) == all.substr(kBytes)) << "with a hole";
+  EXPECT_TRUE(read_at(4096) == all.substr(4096, kBytes));
+  const DaemonStatus between = Status();
+  // The kernel, which still knows the old size, asks for more than there is (and once more for the
+  // page that it missed).
+  constexpr size_t kMissing = kPage;
+  ASSERT_EQ(truncate(Src("f").c_str(), 2 * kBytes - kMissing), 0);
+  EXPECT_TRUE(read_at(kBytes) == all.substr(kBytes, kBytes - kMissing)) << "to the end of the file";
+  const DaemonStatus after = Status();
+  const bool links = OverRing(Config().mode) && ReadsMemoryAtOnce(Src());
+  EXPECT_EQ(between.linked_reads - before.linked_reads, links ? 3 : 0);
+  if (!OverRing(Config().mode)) return;
+  const auto bytes = [](const DaemonStatus& status) {
+    return status.Io("fixed_read_bytes") + status.Io("plain_read_bytes") +
+           status.Io("zero_copy_read_bytes");
+  };
+  EXPECT_GE(after.Count("READ") - before.Count("READ"), 4u);
+  EXPECT_EQ(bytes(after) - bytes(before), 4 * kBytes - kMissing) << "no more than was there";
+}
+
+TEST_F(Ops, WhatIsNotInMemoryIsFetched) {
+  Serves("READ");
+  constexpr size_t kBytes = 1 << 20;
+  const std::string content = Pattern(kBytes);
+  ASSERT_TRUE(WriteFile(Src("f"), content));
+  const File file(Mnt("f"), O_RDONLY | O_DIRECT);
+  ASSERT_TRUE(file.ok());
+  const File source(Src("f"), O_RDONLY);
+  const AlignedBuffer buffer(kBytes);
+  for (int round = 0; round < 4; ++round) {
+    ASSERT_EQ(fsync(source.get()), 0);
+    ASSERT_EQ(posix_fadvise(source.get(), 128 << 10, 0, POSIX_FADV_DONTNEED), 0);
+    ASSERT_EQ(pread(file.get(), buffer.data(), kBytes, 0), static_cast<ssize_t>(kBytes));
+    EXPECT_TRUE(std::string(buffer.data(), kBytes) == content) << "in part from memory";
+  }
 }
 
 TEST_F(Ops, Write) {
