@@ -197,6 +197,7 @@ std::string Daemon::Status(DaemonStatus* status) const {
   }
   status->ring_requests = document["transport"].value("ring_requests", uint64_t{0});
   status->device_requests = document["transport"].value("device_requests", uint64_t{0});
+  status->offloaded = document["transport"].value("offloaded", uint64_t{0});
   status->handed_over = document["transport"].value("handed_over", uint64_t{0});
   status->linked_reads = document["transport"].value("linked_reads", uint64_t{0});
   return std::string();

@@ -32,6 +32,7 @@ struct DaemonStatus {
   std::map<std::string, double> resources;
   uint64_t ring_requests = 0;
   uint64_t device_requests = 0;
+  uint64_t offloaded = 0;     // to the slow pool
   uint64_t handed_over = 0;   // to another worker
   uint64_t linked_reads = 0;  // sent to the kernel together with their answer
 
