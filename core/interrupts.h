@@ -1,4 +1,4 @@
-// Requests that look out for an INTERRUPT while they run.
+// Requests that look out for an INTERRUPT while they wait for a thread and while they run.
 //
 // Floor 2. Only long copies do: what is short, or cannot be left half done, runs to its end, as it
 // would natively. Thread-safe; the mutex is held for no system call.
@@ -15,16 +15,15 @@ namespace shuntfs {
 
 class Interrupts {
  public:
-  // Registers a request for as long as the object lives.
+  // Registers a request for as long as the object lives. Of one that was expected it knows whether
+  // an INTERRUPT came meanwhile.
   class Watch {
    public:
-    Watch(Interrupts& interrupts, Unique unique) : interrupts_(interrupts), unique_(unique) {
-      const std::lock_guard lock(interrupts_.mutex_);
-      interrupts_.running_[unique_] = &interrupted_;
-    }
+    Watch(Interrupts& interrupts, Unique unique)
+        : interrupts_(interrupts), unique_(unique), interrupted_(interrupts.Find(unique)) {}
     ~Watch() {
       const std::lock_guard lock(interrupts_.mutex_);
-      interrupts_.running_.erase(unique_);
+      interrupts_.raised_.erase(unique_);
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -33,19 +32,27 @@ class Interrupts {
    private:
     Interrupts& interrupts_;
     const Unique unique_;
-    std::atomic<bool> interrupted_{false};
+    const std::atomic<bool>& interrupted_;  // the map's, which does not move it
   };
 
-  // An INTERRUPT for `unique` came. Nothing happens when it is not (or no longer) running.
+  // The request will be watched by the thread that it is handed to.
+  void Expect(Unique unique) { Find(unique); }
+
+  // An INTERRUPT for `unique` came. Nothing happens when it is neither expected nor running.
   void Raise(Unique unique) {
     const std::lock_guard lock(mutex_);
-    const auto found = running_.find(unique);
-    if (found != running_.end()) found->second->store(true, std::memory_order_relaxed);
+    const auto found = raised_.find(unique);
+    if (found != raised_.end()) found->second.store(true, std::memory_order_relaxed);
   }
 
  private:
+  std::atomic<bool>& Find(Unique unique) {
+    const std::lock_guard lock(mutex_);
+    return raised_[unique];
+  }
+
   std::mutex mutex_;
-  std::map<Unique, std::atomic<bool>*> running_;
+  std::map<Unique, std::atomic<bool>> raised_;
 };
 
 }  // namespace shuntfs

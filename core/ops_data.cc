@@ -17,12 +17,12 @@ namespace {
 // Copies until done, end of file, an error, or an interrupt; what was copied counts, as
 // copy_file_range(2) has it.
 Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRangeIn& in) {
+  const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
   const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
   const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
   if (source == nullptr || target == nullptr) return Errno(EBADF);
   call.identity.SetStripsSuid(call.request.header.uid !=
                               0);  // the kernel sends no flag with this operation
-  const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
   auto from = static_cast<off_t>(in.off_in);
   auto to = static_cast<off_t>(in.off_out);
   uint64_t copied = 0;
@@ -36,6 +36,12 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
     copied += static_cast<uint64_t>(n);
   }
   return copied;
+}
+
+// An INTERRUPT that comes before the copy begins counts as well.
+Action OffloadCopy(FileSystem& fs, const Call& call) {
+  fs.interrupts().Expect(call.request.unique());
+  return Action::Offload();
 }
 
 // Which of the file's descriptors the data goes through. A direct transfer waits for the disk, so
@@ -129,7 +135,7 @@ Action OpLseek(FileSystem& fs, Call& call) {
 }
 
 Action OpCopyFileRange(FileSystem& fs, Call& call) {
-  if (!call.may_block) return Action::Offload();
+  if (!call.may_block) return OffloadCopy(fs, call);
   auto in = call.request.As<abi::CopyFileRangeIn>();
   // The reply has 32 bits for the count, so more cannot be reported.
   in.len = std::min<uint64_t>(in.len, std::numeric_limits<uint32_t>::max() & ~4095U);
@@ -139,7 +145,7 @@ Action OpCopyFileRange(FileSystem& fs, Call& call) {
 }
 
 Action OpCopyFileRange64(FileSystem& fs, Call& call) {
-  if (!call.may_block) return Action::Offload();
+  if (!call.may_block) return OffloadCopy(fs, call);
   const Result<uint64_t> copied = Copy(fs, call, call.request.As<abi::CopyFileRangeIn>());
   if (!copied.ok()) return Action::Error(copied.error());
   return ReplyWith(call, abi::CopyFileRangeOut{*copied});

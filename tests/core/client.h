@@ -62,6 +62,9 @@ class Client {
   void SetReplyRoom(size_t bytes) { reply_.resize(bytes); }
 
   void SetMayBlock(bool may_block) { may_block_ = may_block; }
+  // The number of the last request, which its thread may be running again.
+  uint64_t last_unique() const { return next_unique_ - 2; }
+  void RunLastAgain() { next_unique_ -= 2; }
   void SetCaller(uint32_t uid, uint32_t gid) { uid_ = uid, gid_ = gid; }
 
   // Number of the inode `name` in `parent`, counted once more; 0 and a failed test when there is

@@ -28,6 +28,21 @@ TEST(Interrupts, ForWhatDoesNotRunAreDropped) {
   EXPECT_FALSE(again.interrupted());
 }
 
+TEST(Interrupts, ForWhatIsStillToRunAreKept) {
+  Interrupts interrupts;
+  interrupts.Expect(Unique(2));
+  interrupts.Expect(Unique(4));
+  interrupts.Raise(Unique(2));
+  {
+    const Interrupts::Watch early(interrupts, Unique(2));
+    EXPECT_TRUE(early.interrupted());
+    const Interrupts::Watch other(interrupts, Unique(4));
+    EXPECT_FALSE(other.interrupted());
+  }
+  const Interrupts::Watch next(interrupts, Unique(2));
+  EXPECT_FALSE(next.interrupted()) << "a request of the same number";
+}
+
 TEST(Interrupts, WakeARequestOfAnotherThread) {
   Interrupts interrupts;
   std::atomic<int> ready{0};

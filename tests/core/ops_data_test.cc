@@ -201,5 +201,28 @@ TEST_F(DataTest, CopyFileRangeTellsHowMuch) {
   EXPECT_TRUE(Refused(client_.Send(Opcode::kCopyFileRange, node_, in), EINVAL));
 }
 
+// Between the ring's thread and the slow pool's, too, a copy hears of a signal.
+TEST_F(DataTest, ACopyThatWaitsForItsThreadIsInterrupted) {
+  tree_.File("f", "0123456789");
+  tree_.File("g", "..........");
+  abi::CopyFileRangeIn in{};
+  in.fh_out = OpenFileNamed("g", O_RDWR);
+  in.nodeid_out = node_;
+  in.fh_in = OpenFileNamed("f", O_RDONLY);
+  in.len = 3;
+  for (const auto opcode : {Opcode::kCopyFileRange, Opcode::kCopyFileRange64}) {
+    client_.SetMayBlock(false);
+    EXPECT_EQ(client_.Send(opcode, node_, in).kind, Action::Kind::kOffload);
+    const uint64_t unique = client_.last_unique();
+    client_.Send(Opcode::kInterrupt, kRoot, abi::InterruptIn{unique});
+    client_.RunLastAgain();
+    client_.RunLastAgain();
+    client_.SetMayBlock(true);
+    EXPECT_TRUE(Refused(client_.Send(opcode, node_, in), EINTR));
+    EXPECT_EQ(client_.last_unique(), unique);
+  }
+  EXPECT_TRUE(Answered(client_.Send(Opcode::kCopyFileRange, node_, in)));
+}
+
 }  // namespace
 }  // namespace shuntfs
