@@ -1,15 +1,19 @@
 #include "daemon/control_client.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -29,11 +33,43 @@ int MillisecondsUntil(Clock::time_point deadline) {
   return left < 0 ? 0 : static_cast<int>(left);
 }
 
-// Where the daemon of `entry` may listen.
+// Bounds what a directory that others filled can cost.
+constexpr int kMaxNames = 4096;
+
+struct SocketFile {
+  std::string path;
+  int64_t made_ns;
+};
+
+// Adds the sockets of `entry` in `directory`.
+void AddSockets(const std::string& directory, const MountEntry& entry,
+                std::vector<SocketFile>* files) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(opendir(directory.c_str()), &closedir);
+  if (listing == nullptr) return;
+  for (int i = 0; i < kMaxNames; ++i) {
+    const dirent* name = readdir(listing.get());
+    if (name == nullptr) return;
+    if (!IsControlSocketName(name->d_name, entry.major, entry.minor)) continue;
+    const std::string path = directory + "/" + name->d_name;
+    struct stat st {};
+    if (lstat(path.c_str(), &st) != 0) continue;
+    files->push_back({path, st.st_ctim.tv_sec * 1'000'000'000 + st.st_ctim.tv_nsec});
+  }
+}
+
+// Where the daemon of `entry` may listen, the newest first: others had the same number before.
 std::vector<std::string> SocketPaths(const MountEntry& entry) {
   const uid_t owner = entry.OwnerUid().value_or(0);
   const char* runtime_dir = owner == geteuid() ? std::getenv("XDG_RUNTIME_DIR") : nullptr;
-  return ControlSocketPaths(owner, entry.major, entry.minor, runtime_dir ? runtime_dir : "");
+  std::vector<SocketFile> files;
+  for (const std::string& directory :
+       ControlSocketDirectories(owner, runtime_dir != nullptr ? runtime_dir : ""))
+    AddSockets(directory, entry, &files);
+  std::stable_sort(files.begin(), files.end(),
+                   [](const SocketFile& a, const SocketFile& b) { return a.made_ns > b.made_ns; });
+  std::vector<std::string> paths;
+  for (const SocketFile& file : files) paths.push_back(file.path);
+  return paths;
 }
 
 absl::StatusOr<UniqueFd> ConnectTo(const std::string& path) {
@@ -131,7 +167,10 @@ absl::StatusOr<std::string> ControlClient::Read(bool one_line, int timeout_ms) {
 
 void RemoveDeadSocket(const MountEntry& entry) {
   if (entry.OwnerUid().value_or(0) != geteuid()) return;
-  for (const std::string& path : SocketPaths(entry)) unlink(path.c_str());
+  // A daemon that is ending, or one whose mount has the number now, still listens at its own.
+  for (const std::string& path : SocketPaths(entry)) {
+    if (absl::IsNotFound(ConnectTo(path).status())) unlink(path.c_str());
+  }
 }
 
 absl::StatusOr<std::string> AskDaemon(const MountEntry& entry, const std::string& line,

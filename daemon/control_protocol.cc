@@ -18,18 +18,24 @@ ControlCommand ParseControlCommand(std::string_view received) {
   return ControlCommand::kUnknown;
 }
 
-std::vector<std::string> ControlSocketPaths(uid_t owner, uint32_t major, uint32_t minor,
-                                            const std::string& runtime_dir) {
-  const std::string name = absl::StrFormat("%d-%d.sock", major, minor);
-  if (owner == 0) return {"/run/shuntfs/" + name};
-  std::vector<std::string> paths;
-  if (!runtime_dir.empty() && runtime_dir[0] == '/') {
-    paths.push_back(absl::StrFormat("%s/shuntfs/%s", runtime_dir, name));
-  }
-  const std::string usual = absl::StrFormat("/run/user/%d/shuntfs/%s", owner, name);
-  if (paths.empty() || paths[0] != usual) paths.push_back(usual);
-  paths.push_back(absl::StrFormat("/tmp/shuntfs-%d/%s", owner, name));
-  return paths;
+std::vector<std::string> ControlSocketDirectories(uid_t owner, const std::string& runtime_dir) {
+  if (owner == 0) return {"/run/shuntfs"};
+  std::vector<std::string> directories;
+  if (!runtime_dir.empty() && runtime_dir[0] == '/')
+    directories.push_back(runtime_dir + "/shuntfs");
+  const std::string usual = absl::StrFormat("/run/user/%d/shuntfs", owner);
+  if (directories.empty() || directories[0] != usual) directories.push_back(usual);
+  directories.push_back(absl::StrFormat("/tmp/shuntfs-%d", owner));
+  return directories;
+}
+
+std::string ControlSocketName(uint32_t major, uint32_t minor, pid_t pid) {
+  return absl::StrFormat("%d-%d-%d.sock", major, minor, pid);
+}
+
+bool IsControlSocketName(std::string_view name, uint32_t major, uint32_t minor) {
+  const std::string prefix = absl::StrFormat("%d-%d-", major, minor);
+  return name.starts_with(prefix) && name.ends_with(".sock");
 }
 
 }  // namespace shuntfs

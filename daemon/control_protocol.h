@@ -29,10 +29,16 @@ enum class ControlCommand : uint8_t { kIncomplete, kPing, kStatus, kStop, kUnkno
 // What the bytes received so far say. After the first newline nothing counts.
 ControlCommand ParseControlCommand(std::string_view received);
 
-// Where the socket of connection MAJOR:MINOR of `owner` may be, likeliest first. `runtime_dir` is
+// The directories that the sockets of `owner` may be in, likeliest first. `runtime_dir` is
 // $XDG_RUNTIME_DIR or empty; it counts for ordinary users only.
-std::vector<std::string> ControlSocketPaths(uid_t owner, uint32_t major, uint32_t minor,
-                                            const std::string& runtime_dir);
+std::vector<std::string> ControlSocketDirectories(uid_t owner, const std::string& runtime_dir);
+
+// The socket's name: connection and process. The kernel gives a connection's number away again
+// while the daemon that had it is still ending, so the number alone would name two.
+std::string ControlSocketName(uint32_t major, uint32_t minor, pid_t pid);
+
+// Whether a daemon of that connection has, or had, this name.
+bool IsControlSocketName(std::string_view name, uint32_t major, uint32_t minor);
 
 }  // namespace shuntfs
 

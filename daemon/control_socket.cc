@@ -51,8 +51,7 @@ absl::StatusOr<UniqueFd> ListenAt(const std::string& path) {
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   if (absl::Status status = OwnDirectory(path); !status.ok()) return status;
-  // The name holds the connection's number, which is ours alone now: what lies there, a killed
-  // daemon left.
+  // The name holds our process's number: what lies there, a killed daemon left.
   unlink(path.c_str());
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);

@@ -151,8 +151,11 @@ class Starter {
 
 std::unique_ptr<ControlSocket> ListenForControl(const FuseMount& mount) {
   const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
-  absl::StatusOr<std::unique_ptr<ControlSocket>> socket = ControlSocket::Listen(ControlSocketPaths(
-      geteuid(), mount.major(), mount.minor(), runtime_dir == nullptr ? "" : runtime_dir));
+  std::vector<std::string> paths =
+      ControlSocketDirectories(geteuid(), runtime_dir == nullptr ? "" : runtime_dir);
+  for (std::string& path : paths)
+    path += "/" + ControlSocketName(mount.major(), mount.minor(), getpid());
+  absl::StatusOr<std::unique_ptr<ControlSocket>> socket = ControlSocket::Listen(paths);
   if (socket.ok()) return *std::move(socket);
   LOG(WARNING) << "no control socket, so `shuntfs status` cannot ask this mount: "
                << socket.status().ToString();

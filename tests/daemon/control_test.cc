@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/unique_fd.h"
+#include "daemon/control_client.h"
 #include "daemon/control_protocol.h"
 #include "daemon/control_socket.h"
 
@@ -42,13 +43,20 @@ TEST(ControlProtocol, WaitsForTheNewlineButNotForEver) {
 
 TEST(ControlProtocol, PlacesOfTheSocket) {
   using Paths = std::vector<std::string>;
-  EXPECT_EQ(ControlSocketPaths(0, 0, 42, "/run/user/0"), (Paths{"/run/shuntfs/0-42.sock"}));
-  EXPECT_EQ(ControlSocketPaths(7, 0, 42, ""),
-            (Paths{"/run/user/7/shuntfs/0-42.sock", "/tmp/shuntfs-7/0-42.sock"}));
-  EXPECT_EQ(
-      ControlSocketPaths(7, 0, 42, "/x"),
-      (Paths{"/x/shuntfs/0-42.sock", "/run/user/7/shuntfs/0-42.sock", "/tmp/shuntfs-7/0-42.sock"}));
-  EXPECT_EQ(ControlSocketPaths(7, 0, 42, "relative").size(), 2u);
+  EXPECT_EQ(ControlSocketDirectories(0, "/run/user/0"), (Paths{"/run/shuntfs"}));
+  EXPECT_EQ(ControlSocketDirectories(7, ""), (Paths{"/run/user/7/shuntfs", "/tmp/shuntfs-7"}));
+  EXPECT_EQ(ControlSocketDirectories(7, "/x"),
+            (Paths{"/x/shuntfs", "/run/user/7/shuntfs", "/tmp/shuntfs-7"}));
+  EXPECT_EQ(ControlSocketDirectories(7, "relative").size(), 2u);
+}
+
+TEST(ControlProtocol, NamesTellConnectionsAndDaemonsApart) {
+  const std::string name = ControlSocketName(0, 42, 1000);
+  EXPECT_TRUE(IsControlSocketName(name, 0, 42));
+  EXPECT_NE(name, ControlSocketName(0, 42, 1001));
+  EXPECT_FALSE(IsControlSocketName(name, 0, 4));
+  EXPECT_FALSE(IsControlSocketName(name, 10, 42));
+  EXPECT_FALSE(IsControlSocketName("0-42-", 0, 42));
 }
 
 class ControlSocketTest : public testing::Test {
@@ -157,6 +165,74 @@ TEST_F(ControlSocketTest, TakesOverTheNameOfADeadDaemon) {
   EXPECT_EQ(st.st_mode & 0777, 0600u);
   socket_.reset();
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+// The kernel gives a connection's number to the next mount while the daemon that had it is still
+// ending.
+class ReusedNumberTest : public ControlSocketTest {
+ protected:
+  void SetUp() override {
+    ControlSocketTest::SetUp();
+    // Root's sockets are in one place for the whole machine; a user's are where we say.
+    owner_ = geteuid() == 0 ? 65534 : geteuid();
+    ASSERT_EQ(chown(root_.c_str(), owner_, static_cast<gid_t>(-1)), 0);
+    ASSERT_EQ(seteuid(owner_), 0);
+    setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
+    entry_.minor = 42;
+    entry_.super_options = "rw,user_id=" + std::to_string(owner_);
+  }
+  void TearDown() override {
+    if (getuid() == 0) EXPECT_EQ(seteuid(0), 0);
+    ControlSocketTest::TearDown();
+  }
+
+  std::string PathOf(pid_t pid) {
+    return ControlSocketDirectories(owner_, root_)[0] + "/" + ControlSocketName(0, 42, pid);
+  }
+  std::unique_ptr<ControlSocket> DaemonOf(pid_t pid) {
+    absl::StatusOr<std::unique_ptr<ControlSocket>> socket = ControlSocket::Listen({PathOf(pid)});
+    EXPECT_TRUE(socket.ok()) << socket.status();
+    return socket.ok() ? *std::move(socket) : nullptr;
+  }
+  // Whether a client that asks for the connection reaches `daemon`.
+  bool Reaches(ControlSocket& daemon) {
+    absl::StatusOr<ControlClient> client = ControlClient::Connect(entry_);
+    if (!client.ok() || !client->Ask("ping").ok()) return false;
+    const auto serve = [&daemon] {
+      daemon.Serve([](ControlCommand) { return std::string("here\n"); });
+    };
+    serve();  // accepts
+    serve();  // answers
+    const absl::StatusOr<std::string> answer = client->ReadToEnd(/*timeout_ms=*/100);
+    return answer.ok() && *answer == "here\n";
+  }
+
+  uid_t owner_ = 0;
+  MountEntry entry_;
+};
+
+TEST_F(ReusedNumberTest, AnEndTakesOnlyItsOwnSocketAway) {
+  std::unique_ptr<ControlSocket> ending = DaemonOf(1000);
+  EXPECT_TRUE(Reaches(*ending));
+  const std::unique_ptr<ControlSocket> serving = DaemonOf(7);
+  EXPECT_TRUE(Reaches(*serving)) << "the newest is meant";
+  ending.reset();
+  EXPECT_TRUE(Reaches(*serving));
+}
+
+TEST_F(ReusedNumberTest, OnlyWhatNobodyListensAtIsCleanedUp) {
+  const std::unique_ptr<ControlSocket> serving = DaemonOf(7);
+  const std::string dead = PathOf(8);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, dead.c_str(), sizeof(address.sun_path) - 1);
+  {
+    const UniqueFd left(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  RemoveDeadSocket(entry_);
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_TRUE(Reaches(*serving));
 }
 
 TEST_F(ControlSocketTest, RefusesADirectoryThatOthersCanWrite) {
