@@ -37,6 +37,8 @@ Result<ThreadIdentity> ThreadIdentity::Adopt(bool privileged) {
   Capabilities caps;
   if (!Load(&caps)) return Errno::Last();
   SetEffective(&caps, CAP_SYS_RESOURCE, false);
+  // The thread that started this one may strip setuid bits just now, and its state was inherited.
+  SetEffective(&caps, CAP_FSETID, true);
   if (!Store(&caps)) return Errno::Last();
   return identity;
 }

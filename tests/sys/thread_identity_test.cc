@@ -97,6 +97,22 @@ TEST_F(ThreadIdentityTest, AdoptDropsWhatAFileServerMustNotHave) {
   EXPECT_EQ(ThreadState::Now(), before) << "other threads are as they were";
 }
 
+// A thread begins with the capabilities of the thread that starts it, which may be stripping just
+// then. It did not take CAP_FSETID back, and every write of root's that it served later took setuid
+// bits away.
+TEST_F(ThreadIdentityTest, AThreadStartedByOneThatStripsDoesNotStripItself) {
+  Serve([](ThreadIdentity& identity) {
+    identity.SetStripsSuid(true);
+    ASSERT_FALSE(ThreadState::Now().Has(CAP_FSETID));
+    Serve([](ThreadIdentity& mine) {
+      EXPECT_TRUE(ThreadState::Now().Has(CAP_FSETID));
+      mine.SetStripsSuid(false);
+      EXPECT_TRUE(ThreadState::Now().Has(CAP_FSETID));
+    });
+    EXPECT_FALSE(ThreadState::Now().Has(CAP_FSETID));
+  });
+}
+
 TEST_F(ThreadIdentityTest, AScopeTakesTheCallersIdentityAndGivesItBack) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
