@@ -48,6 +48,7 @@ struct alignas(64) Counters {
   Counter direct_write_bytes;
   Counter pool_dry;      // requests that took the last slice of their queue's pool
   Counter linked_reads;  // reads that went to the kernel together with their answer
+  Counter stay_commits;  // answers whose caller was kept on its CPU
   Counter handed_over;   // requests that were left to another worker
   Counter offloaded;     // requests that the slow pool served
   Counter malformed;     // requests that the decoder refused

@@ -232,6 +232,7 @@ absl::Status Server::StartThreads(const ServeOptions& options) {
     device.max_threads =
         options.device_threads == 0 ? kMaxDeviceThreads : static_cast<int>(options.device_threads);
   }
+  device.gathers_forgets = rings_ != nullptr;
   device_ = std::make_unique<DeviceThreads>(device, *fs_, *connection_);
   const Outcome started = device_->Start();
   if (!started.ok())

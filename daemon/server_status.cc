@@ -43,8 +43,9 @@ std::string FormatServerStatus(const std::vector<const Counters*>& threads,
   absl::StrAppendFormat(&text, R"("malformed":%d,"odd_forgets":%d,"pool_dry":%d,)",
                         sum(&Counters::malformed), sum(&Counters::odd_forgets),
                         sum(&Counters::pool_dry));
-  absl::StrAppendFormat(&text, R"("handed_over":%d,"linked_reads":%d},)",
-                        sum(&Counters::handed_over), sum(&Counters::linked_reads));
+  absl::StrAppendFormat(&text, R"("handed_over":%d,"linked_reads":%d,"stay_commits":%d},)",
+                        sum(&Counters::handed_over), sum(&Counters::linked_reads),
+                        sum(&Counters::stay_commits));
   absl::StrAppendFormat(&text, R"("operations":{%s},)", Operations(threads));
   absl::StrAppendFormat(&text, R"("io":{"fixed_read_bytes":%d,"fixed_write_bytes":%d,)",
                         sum(&Counters::fixed_read_bytes), sum(&Counters::fixed_write_bytes));

@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include <chrono>
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "io/start_thread.h"
 #include "io/sync_transfer.h"
@@ -103,13 +105,18 @@ bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& ident
   }
   if (waiting_.fetch_sub(1) == 1)
     static_cast<void>(StartThread());  // at the limit, the others have to do
-  Serve(self, device, identity, *message);
+  const abi::Opcode opcode = Serve(self, device, identity, *message);
+  const bool forgets = opcode == abi::Opcode::kForget || opcode == abi::Opcode::kBatchForget;
+  if (forgets && options_.gathers_forgets) {
+    const timespec moment{0, kGatherForgetsMs * 1'000'000};
+    nanosleep(&moment, nullptr);  // a stop's signal ends it
+  }
   waiting_.fetch_add(1);
   return false;
 }
 
-void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
-                          std::span<std::byte> message) {
+abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
+                                 std::span<std::byte> message) {
   Request request;
   const Result<Unit> decoded = DecodeMessage(message, options_.format, &request);
   if (!decoded.ok()) {
@@ -117,7 +124,7 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
     self.counters.device_requests.Add();
     if (request.header.unique != 0)
       static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
-    return;
+    return request.opcode();
   }
   Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
   Action action = fs_.Dispatch(call);
@@ -131,7 +138,7 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
   self.counters.device_requests.Add();
   if (action.kind == Action::Kind::kNoReply) {
     if (message.size() > kLongMessageBytes) device.ReleaseMessage();
-    return;
+    return request.opcode();
   }
   const Outcome replied = device.Reply(request.header.unique, action);
   // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.
@@ -139,6 +146,7 @@ void DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& iden
     LOG(ERROR) << "the kernel refused the reply to " << InfoOf(request.header.opcode).name
                << ": errno " << replied.error().value();
   }
+  return request.opcode();
 }
 
 void DeviceThreads::Join() {

@@ -24,6 +24,9 @@ struct DeviceThreadsOptions {
   uint32_t max_payload_bytes = 1U << 20;
   int first_threads = 1;
   int max_threads = 1;
+  // Waits a moment after a FORGET, so that the kernel hands out those that follow together. For a
+  // thread to which only FORGET and INTERRUPT come.
+  bool gathers_forgets = false;
   WireFormat format;
 };
 
@@ -52,8 +55,9 @@ class DeviceThreads {
   void Run(Thread& self, FuseDevice device);
   // True when the thread is to end.
   bool Turn(Thread& self, FuseDevice& device, ThreadIdentity& identity);
-  void Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
-             std::span<std::byte> message);
+  // Answers the message; what it asked for.
+  abi::Opcode Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
+                    std::span<std::byte> message);
 
   const DeviceThreadsOptions options_;
   FileSystem& fs_;

@@ -70,6 +70,8 @@ class RingGroup {
   std::atomic<int64_t> live_entries_{0};  // registered and not gone
   std::atomic<int64_t> entries_away_{0};  // handed to another worker and not committed yet
   bool registered_ = false;
+  // The worker to which the last lone request came. Written often: on a cache line of its own.
+  alignas(64) std::atomic<uint32_t> last_lone_{0};
 };
 
 }  // namespace shuntfs

@@ -111,6 +111,7 @@ Outcome RingWorker::OpenRing(int fuse_fd, const SharedRegion& region) {
   Result<ThreadIdentity> identity = ThreadIdentity::Adopt(group_.fs_.options().privileged);
   if (!identity.ok()) return identity.error();
   identity_ = *identity;
+  may_stay_ = MayLeaveIdlePolicy();
   const RingSetup setup{static_cast<uint32_t>(entries_.size()), fuse_fd};
   if (const Outcome done = ring_.Open(setup); !done.ok()) return done;
   return ring_.UseRegion(region);
@@ -170,10 +171,13 @@ void RingWorker::Loop() {
   ServeBatch();
   while (!Finished()) {
     undecided_ = false;
-    if (ring_.HasCompletions())
+    if (ring_.HasCompletions()) {
       ring_.Submit();
-    else
+    } else {
+      serving_caller_.store(false, std::memory_order_relaxed);
+      if (lone_caller_ && stay_rule_.Wanted()) CommitForLoneCaller();
       ring_.SubmitAndWait();
+    }
     if (!ring_.health().ok()) {
       group_.connection_.End(
           EndReason::kBroken,
@@ -184,6 +188,22 @@ void RingWorker::Loop() {
     ServeBatch();
   }
   ring_.Submit();
+}
+
+void RingWorker::CommitForLoneCaller() {
+  // A transfer may have the kernel start a worker thread, which would keep the policy.
+  if (transfers_ > 0) return;
+  const int64_t begin_ns = MonotonicNs();
+  if (stay_rule_.Paused(begin_ns) || !EnterIdlePolicy()) return;
+  ring_.Submit();
+  if (!LeaveIdlePolicy()) {
+    may_stay_ = false;
+    LOG(ERROR) << "a worker cannot leave SCHED_IDLE (errno " << errno
+               << "), though it could when the mount began; requests of CPU " << cpu_
+               << " wait for other threads";
+  }
+  counters_.stay_commits.Add();
+  stay_rule_.Took(begin_ns, MonotonicNs());
 }
 
 bool RingWorker::Finished() const {
@@ -259,6 +279,8 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
       QueueTransfer(entry);
       return;
     }
+  } else {
+    --transfers_;
   }
   const bool moves =
       entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
@@ -316,8 +338,31 @@ void RingWorker::OnEvent() {
 
 // ---- requests ----
 
+// Nobody waits for a RELEASE, which comes together with the caller's next request.
+void RingWorker::NoteCallers() {
+  const RingEntry* lone = nullptr;
+  size_t callers = 0;
+  for (const RingEntry* entry : batch_) {
+    const abi::Opcode opcode = entry->request().opcode();
+    if (opcode == abi::Opcode::kRelease || opcode == abi::Opcode::kReleasedir) continue;
+    ++callers;
+    lone = entry;
+  }
+  if (callers == 0) return;
+  serving_caller_.store(true, std::memory_order_relaxed);
+  if (callers > 1 || lone->home() != index_) return;
+  lone_caller_ = true;
+  const uint32_t before = group_.last_lone_.load(std::memory_order_relaxed);
+  if (before == index_) return;
+  group_.last_lone_.store(index_, std::memory_order_relaxed);
+  const RingWorker& other = *group_.workers_[before];
+  stay_rule_.CallerMoved(other.serving_caller_.load(std::memory_order_relaxed));
+}
+
 void RingWorker::ServeBatch() {
   if (batch_.empty()) return;
+  lone_caller_ = false;
+  if (may_stay_) NoteCallers();
   size_t to_hand = 0;
   if (batch_.size() > 1 && group_.workers_.size() > 1) {
     uint64_t estimate_ns = 0;
@@ -425,6 +470,7 @@ void RingWorker::StartTransfer(RingEntry& entry) {
 
 void RingWorker::QueueTransfer(RingEntry& entry) {
   ring_.PrepareTransfer(entry);
+  ++transfers_;
   if (entry.transfer.kind != Transfer::Kind::kWrite) return;
   // The kernel takes the thread's credentials when the write is submitted: now, under those that it
   // is meant for.

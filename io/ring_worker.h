@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/file_system.h"
+#include "io/caller_stay.h"
 #include "io/connection.h"
 #include "io/read_guess.h"
 #include "io/ring.h"
@@ -59,6 +60,9 @@ class RingWorker {
   // The outcome of what was just submitted and completes at once: 0 or a negative errno.
   int SubmitToQueue();
   void Loop();
+  // Submits the COMMIT of a lone caller's request so that the caller stays on this CPU, if it
+  // would wander.
+  void CommitForLoneCaller();
   bool Finished() const;
 
   void OnCompletion(UserData data, int res);
@@ -68,6 +72,8 @@ class RingWorker {
   void CountTransfer(const RingEntry& entry, uint64_t bytes);
   void OnEvent();
 
+  // Looks who waits for the batch, and whether a lone caller came from another CPU.
+  void NoteCallers();
   // Serves the requests that arrived since the last wait, or hands half of them to another worker.
   void ServeBatch();
   bool MaySend(RingEntry& entry);
@@ -101,10 +107,18 @@ class RingWorker {
   Counters counters_;
   WritePacer pacer_;
   ReadGuess read_guess_;
+  StayRule stay_rule_;
+  bool may_stay_ = false;
   std::vector<RingEntry*> batch_;
+  uint32_t transfers_ = 0;  // on this ring, not completed; a linked READ is not counted
   uint32_t serving_ = 0;    // requests taken and not committed or handed on
   bool alone_ = true;       // the batch in work is one request
+  bool lone_caller_ = false;  // one caller waits for the batch in work, and its request came here
   bool undecided_ = false;  // a READ was prepared together with its COMMIT, and not submitted yet
+
+  // A request in work has a caller who waits: a hint for the other workers, on a cache line of its
+  // own.
+  alignas(64) std::atomic<bool> serving_caller_{false};
 
   std::mutex offloaded_mutex_;
   std::vector<std::pair<RingEntry*, Action>> offloaded_;  // guarded by offloaded_mutex_

@@ -50,6 +50,10 @@ inline constexpr int kSlowPoolThreads = 64;
 // Readers of /dev/fuse in device mode: grown on demand up to this many.
 inline constexpr int kMaxDeviceThreads = 64;
 
+// Whoever removes or evicts many files sends a FORGET for each, and each would wake a thread up,
+// mostly on another CPU. So the next ones are gathered for this long; an INTERRUPT may wait with them.
+inline constexpr int kGatherForgetsMs = 2;
+
 }  // namespace shuntfs
 
 #endif  // SHUNTFS_CORE_BASE_LIMITS_H_

@@ -42,6 +42,23 @@ TEST_F(Caches, Forget) {
   }));
 }
 
+// Each FORGET by itself would wake a thread up for each file.
+TEST_F(Caches, ForgetsOfManyFilesComeTogether) {
+  ServesAny({"FORGET", "BATCH_FORGET"});
+  constexpr uint64_t kFiles = 2000;
+  for (uint64_t i = 0; i < kFiles; ++i) {
+    ASSERT_TRUE(WriteFile(Src("f" + std::to_string(i)), ""));
+  }
+  const double before = Status().resources["inodes"];
+  for (uint64_t i = 0; i < kFiles; ++i) {
+    ASSERT_EQ(unlink(Mnt("f" + std::to_string(i)).c_str()), 0);
+  }
+  EXPECT_TRUE(Eventually([&] { return Status().resources["inodes"] <= before; }));
+  // Threads that wait for all kinds of requests take each at once.
+  if (!OverRing(Config().mode)) return;
+  EXPECT_LT(Served("FORGET") + Served("BATCH_FORGET"), kFiles * 9 / 10);
+}
+
 TEST_F(Caches, BatchForget) {
   Serves("BATCH_FORGET");
   constexpr int kFiles = 5000;
