@@ -9,7 +9,8 @@
 // takes that policy for its COMMITs, and gives it up each time as soon as it runs again.
 //
 // A thread under SCHED_IDLE comes last on its CPU, and a worker must not for long: when one was
-// kept waiting, other threads want the CPU, there is no idle one, and it stops doing so for a while.
+// kept waiting, other threads want the CPU, there is no idle one, and it stops doing so for a
+// while.
 #ifndef SHUNTFS_IO_CALLER_STAY_H_
 #define SHUNTFS_IO_CALLER_STAY_H_
 

@@ -110,11 +110,11 @@ class RingWorker {
   StayRule stay_rule_;
   bool may_stay_ = false;
   std::vector<RingEntry*> batch_;
-  uint32_t transfers_ = 0;  // on this ring, not completed; a linked READ is not counted
-  uint32_t serving_ = 0;    // requests taken and not committed or handed on
-  bool alone_ = true;       // the batch in work is one request
+  uint32_t transfers_ = 0;    // on this ring, not completed; a linked READ is not counted
+  uint32_t serving_ = 0;      // requests taken and not committed or handed on
+  bool alone_ = true;         // the batch in work is one request
   bool lone_caller_ = false;  // one caller waits for the batch in work, and its request came here
-  bool undecided_ = false;  // a READ was prepared together with its COMMIT, and not submitted yet
+  bool undecided_ = false;    // a READ was prepared together with its COMMIT, and not submitted yet
 
   // A request in work has a caller who waits: a hint for the other workers, on a cache line of its
   // own.
