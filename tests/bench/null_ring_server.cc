@@ -42,6 +42,9 @@ constexpr const char* kUsage =
     "  --file=PATH               take what is read from there\n"
     "  --readahead-kb=N          readahead window of the mount\n";
 
+// INIT says it in the upper half of the flags.
+constexpr auto kOverIoUring = static_cast<uint32_t>(abi::kInitOverIoUring >> 32);
+
 volatile sig_atomic_t g_stop = 0;
 void OnSignal(int) { g_stop = 1; }
 
@@ -137,30 +140,31 @@ int Fail(const char* what) {
 // Takes INIT and answers it with the ring agreed. The device is read again only when the workers
 // are up, since nothing but INIT can come before.
 int Negotiate(int device_fd, std::vector<unsigned char>* buffer, const NullOptions& options) {
-  if (read(device_fd, buffer->data(), buffer->size()) < ssize_t{sizeof(InHeader)}) {
+  if (read(device_fd, buffer->data(), buffer->size()) < ssize_t{sizeof(abi::InHeader)}) {
     return Fail("reading INIT");
   }
-  InHeader header;
-  InitIn in;
+  abi::InHeader header;
+  abi::InitIn in;
   std::memcpy(&header, buffer->data(), sizeof(header));
   std::memcpy(&in, buffer->data() + sizeof(header), sizeof(in));
-  if ((in.flags2 & kInit2OverIoUring) == 0) {
+  if ((in.flags2 & kOverIoUring) == 0) {
     std::fprintf(stderr,
                  "null_ring_server: the kernel offers no ring; as root: "
                  "echo Y > /sys/module/fuse/parameters/enable_uring\n");
     return 1;
   }
   struct {
-    OutHeader header;
-    InitOut body;
+    abi::OutHeader header;
+    abi::InitOut body;
   } reply{};
   reply.header = {sizeof(reply), 0, header.unique};
   reply.body.major = 7;
   reply.body.minor = std::min<uint32_t>(in.minor, 42);
   reply.body.max_readahead = in.max_readahead;
-  reply.body.flags = in.flags & (kInitAsyncRead | kInitBigWrites | kInitAsyncDio |
-                                 kInitParallelDirops | kInitMaxPages | kInitExt);
-  reply.body.flags2 = kInit2OverIoUring;
+  reply.body.flags = in.flags & static_cast<uint32_t>(
+                                    abi::kInitAsyncRead | abi::kInitBigWrites | abi::kInitAsyncDio |
+                                    abi::kInitParallelDirops | abi::kInitMaxPages | abi::kInitExt);
+  reply.body.flags2 = kOverIoUring;
   reply.body.max_background = 64;
   reply.body.congestion_threshold = 64;
   reply.body.max_write = options.payload_bytes;
@@ -174,20 +178,23 @@ int Negotiate(int device_fd, std::vector<unsigned char>* buffer, const NullOptio
 
 // FORGET and INTERRUPT keep coming through the device, and so may a request from before the ring.
 void ServeDevice(int device_fd, std::vector<unsigned char>* buffer, const NullOptions& options) {
-  std::vector<unsigned char> reply(sizeof(OutHeader) + options.payload_bytes);
+  std::vector<unsigned char> reply(sizeof(abi::OutHeader) + options.payload_bytes);
   while (g_stop == 0) {
     const ssize_t got = read(device_fd, buffer->data(), buffer->size());
     if (got < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN)) continue;
-    if (got < ssize_t{sizeof(InHeader)}) return;
-    InHeader in;
+    if (got < ssize_t{sizeof(abi::InHeader)}) return;
+    abi::InHeader in;
     std::memcpy(&in, buffer->data(), sizeof(in));
-    if (in.opcode == kOpForget || in.opcode == kOpBatchForget || in.opcode == kOpInterrupt)
+    const auto opcode = static_cast<abi::Opcode>(in.opcode);
+    if (opcode == abi::Opcode::kForget || opcode == abi::Opcode::kBatchForget ||
+        opcode == abi::Opcode::kInterrupt)
       continue;
     const unsigned char* argument = buffer->data() + sizeof(in);
-    std::memcpy(reply.data() + sizeof(OutHeader), argument,
+    std::memcpy(reply.data() + sizeof(abi::OutHeader), argument,
                 std::min<size_t>(256, in.len - sizeof(in)));
-    const int64_t result = AnswerRequest(in, argument, reply.data() + sizeof(OutHeader), options);
-    OutHeader out{static_cast<uint32_t>(sizeof(out)), 0, in.unique};
+    const int64_t result =
+        AnswerRequest(in, argument, reply.data() + sizeof(abi::OutHeader), options);
+    abi::OutHeader out{static_cast<uint32_t>(sizeof(out)), 0, in.unique};
     if (result < 0) {
       out.error = static_cast<int32_t>(result);
     } else {

@@ -13,6 +13,8 @@
 namespace shuntfs::bench {
 namespace {
 
+constexpr uint64_t kRootNode = 1;
+constexpr uint64_t kFileNode = 2;
 constexpr size_t kHeaderStride = 512;
 constexpr size_t kSqeCommandOffset = 48;
 
@@ -38,8 +40,8 @@ bool PinTo(int cpu) {
   return sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
-Attr AttrOf(uint64_t node, const NullOptions& options) {
-  Attr attr{};
+abi::Attr AttrOf(uint64_t node, const NullOptions& options) {
+  abi::Attr attr{};
   attr.ino = node;
   attr.mode = node == kRootNode ? (S_IFDIR | 0755) : (S_IFREG | 0644);
   attr.size = node == kRootNode ? 0 : options.file_bytes;
@@ -50,33 +52,33 @@ Attr AttrOf(uint64_t node, const NullOptions& options) {
 
 }  // namespace
 
-int64_t AnswerRequest(const InHeader& in, const void* op_in, unsigned char* payload,
+int64_t AnswerRequest(const abi::InHeader& in, const void* op_in, unsigned char* payload,
                       const NullOptions& options) {
-  switch (in.opcode) {
-    case kOpLookup: {
+  switch (static_cast<abi::Opcode>(in.opcode)) {
+    case abi::Opcode::kLookup: {
       // Every name that begins with 'f' is the one file; others do not exist.
       if (in.nodeid != kRootNode || payload[0] != 'f') return -ENOENT;
-      EntryOut out{};
+      abi::EntryOut out{};
       out.nodeid = kFileNode;
       out.attr = AttrOf(kFileNode, options);
       std::memcpy(payload, &out, sizeof(out));
       return sizeof(out);
     }
-    case kOpGetattr:
-    case kOpSetattr: {
-      AttrOut out{};
+    case abi::Opcode::kGetattr:
+    case abi::Opcode::kSetattr: {
+      abi::AttrOut out{};
       out.attr = AttrOf(in.nodeid, options);
       std::memcpy(payload, &out, sizeof(out));
       return sizeof(out);
     }
-    case kOpOpen:
-    case kOpOpendir: {
-      const OpenOut out{};
+    case abi::Opcode::kOpen:
+    case abi::Opcode::kOpendir: {
+      const abi::OpenOut out{};
       std::memcpy(payload, &out, sizeof(out));
       return sizeof(out);
     }
-    case kOpRead: {
-      ReadIn read;
+    case abi::Opcode::kRead: {
+      abi::ReadIn read;
       std::memcpy(&read, op_in, sizeof(read));
       if (read.offset >= options.file_bytes) return 0;
       const uint64_t left = options.file_bytes - read.offset;
@@ -85,17 +87,17 @@ int64_t AnswerRequest(const InHeader& in, const void* op_in, unsigned char* payl
       const ssize_t got = pread(options.data_fd, payload, size, static_cast<off_t>(read.offset));
       return got < 0 ? -errno : got;
     }
-    case kOpWrite: {
-      ReadIn write;  // fuse_write_in has fh, offset and size in the same places
+    case abi::Opcode::kWrite: {
+      abi::WriteIn write;
       std::memcpy(&write, op_in, sizeof(write));
-      const WriteOut out{write.size, 0};
+      const abi::WriteOut out{write.size, 0};
       std::memcpy(payload, &out, sizeof(out));
       return sizeof(out);
     }
-    case kOpRelease:
-    case kOpReleasedir:
-    case kOpForget:
-    case kOpBatchForget:
+    case abi::Opcode::kRelease:
+    case abi::Opcode::kReleasedir:
+    case abi::Opcode::kForget:
+    case abi::Opcode::kBatchForget:
       return 0;
     default:
       return -ENOSYS;
@@ -117,9 +119,9 @@ std::string NullRingWorker::SetUp(int cpu) {
   auto* base = static_cast<unsigned char*>(memory);
   for (size_t i = 0; i < count; ++i) {
     Entry& entry = entries_[i];
-    entry.header = reinterpret_cast<RingHeader*>(base + i * kHeaderStride);
+    entry.header = reinterpret_cast<abi::UringReqHeader*>(base + i * kHeaderStride);
     entry.payload = base + headers_bytes + i * options_.payload_bytes;
-    entry.iov[0] = {entry.header, sizeof(RingHeader)};
+    entry.iov[0] = {entry.header, sizeof(abi::UringReqHeader)};
     entry.iov[1] = {entry.payload, options_.payload_bytes};
   }
   io_uring_params params{};
@@ -152,27 +154,28 @@ bool NullRingWorker::Submit(Entry* entry, uint32_t command) {
   sqe->flags = IOSQE_FIXED_FILE;
   sqe->cmd_op = command;
   sqe->user_data = reinterpret_cast<uint64_t>(entry);
-  RingCommand body{};
+  abi::UringCmdReq body{};
   body.qid = entry->qid;
-  if (command == kRingRegister) {
+  if (command == abi::kUringCmdRegister) {
     sqe->addr = reinterpret_cast<uint64_t>(entry->iov);
     sqe->len = 2;
   } else {
-    body.commit_id = entry->header->commit_id;
+    body.commit_id = entry->header->ring_ent_in_out.commit_id;
   }
   std::memcpy(reinterpret_cast<unsigned char*>(sqe) + kSqeCommandOffset, &body, sizeof(body));
   return true;
 }
 
 void NullRingWorker::Answer(Entry* entry) {
-  const InHeader in = entry->header->in;
+  abi::InHeader in;
+  std::memcpy(&in, entry->header->in_out, sizeof(in));
   const int64_t result = AnswerRequest(in, entry->header->op_in, entry->payload, options_);
-  OutHeader out{};
+  abi::OutHeader out{};
   out.len = sizeof(out);
   out.unique = in.unique;
   out.error = result < 0 ? static_cast<int32_t>(result) : 0;
-  entry->header->out = out;
-  entry->header->payload_bytes = result < 0 ? 0 : static_cast<uint32_t>(result);
+  std::memcpy(entry->header->in_out, &out, sizeof(out));
+  entry->header->ring_ent_in_out.payload_sz = result < 0 ? 0 : static_cast<uint32_t>(result);
   ++served_[entry->qid];
 }
 
@@ -197,12 +200,14 @@ bool NullRingWorker::Wait() {
 int64_t NullRingWorker::EstimateNs(const Entry& entry) const {
   // Measured here: 2 us for a small request, 100 us to copy 1 MiB.
   uint64_t bytes = 0;
-  if (entry.header->in.opcode == kOpRead) {
-    ReadIn read;
+  abi::InHeader in;
+  std::memcpy(&in, entry.header->in_out, sizeof(in));
+  if (static_cast<abi::Opcode>(in.opcode) == abi::Opcode::kRead) {
+    abi::ReadIn read;
     std::memcpy(&read, entry.header->op_in, sizeof(read));
     bytes = read.size;
   } else {
-    bytes = entry.header->payload_bytes;
+    bytes = entry.header->ring_ent_in_out.payload_sz;
   }
   return 2000 + static_cast<int64_t>(std::min<uint64_t>(bytes, options_.payload_bytes) / 10);
 }
@@ -244,7 +249,7 @@ void NullRingWorker::ServeBatch(const std::vector<Entry*>& requests) {
     if (keep < requests.size()) io_uring_submit(&ring_);
     for (size_t i = 0; i < keep; ++i) {
       Answer(requests[i]);
-      Submit(requests[i], kRingCommitAndFetch);
+      Submit(requests[i], abi::kUringCmdCommitAndFetch);
     }
     return;
   }
@@ -252,14 +257,14 @@ void NullRingWorker::ServeBatch(const std::vector<Entry*>& requests) {
     Answer(entry);
     // A lone request on a guest entry: the load is shallow again, so the entry goes home.
     const bool lone = requests.size() == 1 && entry->home != this;
-    if (!lone || !Hand(entry, entry->home, true)) Submit(entry, kRingCommitAndFetch);
+    if (!lone || !Hand(entry, entry->home, true)) Submit(entry, abi::kUringCmdCommitAndFetch);
   }
 }
 
 std::string NullRingWorker::Run(int cpu, std::atomic<int>* ready) {
   std::string problem = SetUp(cpu);
   if (!problem.empty()) return "worker " + std::to_string(index_) + ": " + problem;
-  for (Entry& entry : entries_) Submit(&entry, kRingRegister);
+  for (Entry& entry : entries_) Submit(&entry, abi::kUringCmdRegister);
   const int submitted = io_uring_submit(&ring_);
   if (submitted < 0) return Failure("registering entries", -submitted);
   ready->fetch_add(1);
@@ -288,7 +293,7 @@ std::string NullRingWorker::Run(int cpu, std::atomic<int>* ready) {
       }
       if (entry->home == this) --away_;
       if ((tag & kAnswered) == 0) Answer(entry);
-      Submit(entry, kRingCommitAndFetch);
+      Submit(entry, abi::kUringCmdCommitAndFetch);
     }
     io_uring_cq_advance(&ring_, seen);
     completions_ += requests.size();

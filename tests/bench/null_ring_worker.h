@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/null_wire.h"
+#include "core/protocol/abi.h"
 
 namespace shuntfs::bench {
 
@@ -62,7 +62,7 @@ class NullRingWorker {
 
  private:
   struct Entry {
-    RingHeader* header;
+    abi::UringReqHeader* header;
     unsigned char* payload;
     iovec iov[2];
     uint16_t qid;
@@ -95,7 +95,7 @@ class NullRingWorker {
 
 // Writes the answer to `in` behind `payload`; returns its length, or -errno. Shared with the
 // device loop, whose requests carry their first argument in `op_in` as well.
-int64_t AnswerRequest(const InHeader& in, const void* op_in, unsigned char* payload,
+int64_t AnswerRequest(const abi::InHeader& in, const void* op_in, unsigned char* payload,
                       const NullOptions& options);
 
 }  // namespace shuntfs::bench
