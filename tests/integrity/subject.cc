@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,20 @@
 namespace shuntfs::tests {
 namespace {
 
+// CAP_SYS_ADMIN of the calling thread, which shows trusted.* names to whoever has it.
+void SetAdministrator(bool administrator) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+  constexpr uint32_t kBit = CAP_TO_MASK(CAP_SYS_ADMIN);
+  uint32_t& effective = data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective;
+  bool done = syscall(SYS_capget, &header, data) == 0;
+  effective = administrator ? effective | kBit : effective & ~kBit;
+  done = done && syscall(SYS_capset, &header, data) == 0;
+  if (done) return;
+  std::perror("model: CAP_SYS_ADMIN");
+  std::exit(2);
+}
+
 // Makes the calling thread act for another user on file systems, as an NFS server does, for one
 // scope.
 class CallerScope {
@@ -30,8 +45,11 @@ class CallerScope {
   CallerScope(uid_t caller, mode_t mask) : previous_mask_(umask(mask)) {
     setfsgid(caller);
     setfsuid(caller);
+    // Which setfsuid leaves, though it takes the capabilities for files away.
+    if (caller != 0) SetAdministrator(false);
   }
   ~CallerScope() {
+    SetAdministrator(true);
     setfsuid(0);
     setfsgid(0);
     umask(previous_mask_);
