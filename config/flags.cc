@@ -1,29 +1,23 @@
 #include "config/flags.h"
 
 #include <gflags/gflags.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_format.h"
+#include "config/configuration.h"
+#include "config/option_help.h"
+#include "config/option_table.h"
 #include "config/values.h"
 
-namespace {
-
-bool ValidDataPath(const char* /*flag*/, const std::string& value) {
-  // All modes of the design, so that a mode this build or kernel lacks is answered with its reason.
-  return value == "auto" || value == "zero-copy" || value == "buffer-pool" ||
-         value == "per-entry" || value == "device" || value == "kernel";
-}
-
-}  // namespace
-
 DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
-DEFINE_string(data_path, "auto", "how file data moves");
-DEFINE_validator(data_path, &ValidDataPath);
 DEFINE_bool(json, false, "print JSON");
 
 namespace shuntfs {
@@ -42,14 +36,6 @@ struct FlagSpec {
 constexpr FlagSpec kForeground = {
     "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
 constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
-constexpr FlagSpec kDataPath = {"data-path",
-                                0,
-                                "data_path",
-                                true,
-                                "MODE",
-                                "auto (the default), zero-copy, buffer-pool, per-entry, device "
-                                "or kernel; a mode that is named is used or the mount fails",
-                                "auto, zero-copy, buffer-pool, per-entry, device or kernel"};
 constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
 
 struct CommandSpec {
@@ -60,16 +46,18 @@ struct CommandSpec {
   size_t max_operands;
   std::string_view summary;
   std::array<const FlagSpec*, 3> flags;
+  bool takes_options = false;  // Those of the table, each of which is a flag, too.
 };
 
 constexpr auto kCommands = std::to_array<CommandSpec>({
     {"mount",
      Command::kMount,
-     "SRC MNT",
-     2,
+     "[SRC MNT]",
+     0,
      2,
      "show the directory SRC at the directory MNT",
-     {&kForeground, &kOptions, &kDataPath}},
+     {&kForeground, &kOptions},
+     true},
     {"umount",
      Command::kUmount,
      "MNT",
@@ -111,13 +99,30 @@ const FlagSpec* FindFlag(const CommandSpec& command, std::string_view name, char
   return nullptr;
 }
 
+// The row behind "--memory-budget" or "--memory_budget", or null.
+const OptionSpec* FindOptionFlag(const CommandSpec& command, std::string name) {
+  if (!command.takes_options) return nullptr;
+  std::ranges::replace(name, '-', '_');
+  const OptionSpec* spec = FindOption(name);
+  return spec != nullptr && spec->is_flag() ? spec : nullptr;
+}
+
+std::string FlagName(const OptionSpec& spec) {
+  std::string name(spec.name);
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
 absl::Status UnknownFlag(const CommandSpec& command, const std::string& shown,
                          std::string_view name) {
-  std::vector<std::string_view> names;
+  std::vector<std::string> names;
   for (const FlagSpec* flag : command.flags) {
-    if (flag != nullptr) names.push_back(flag->name);
+    if (flag != nullptr) names.emplace_back(flag->name);
   }
-  const std::optional<std::string> meant = ClosestWord(name, names);
+  for (const OptionSpec& spec : OptionTable()) {
+    if (command.takes_options && spec.is_flag()) names.push_back(FlagName(spec));
+  }
+  const std::optional<std::string> meant = ClosestWord(name, {names.begin(), names.end()});
   if (meant) {
     return Usage(absl::StrFormat("unknown flag \"%s\" of `shuntfs %s`; did you mean \"--%s\"?",
                                  shown, std::string(command.name), *meant));
@@ -159,10 +164,14 @@ class Reader {
       AskHelp();
       return absl::OkStatus();
     }
-    const FlagSpec* flag = FindFlag(command_, name, 0);
-    if (flag == nullptr) return UnknownFlag(command_, "--" + name, name);
     std::optional<std::string> value;
     if (equals != std::string::npos) value = argument.substr(equals + 1);
+    const FlagSpec* flag = FindFlag(command_, name, 0);
+    if (flag == nullptr) {
+      const OptionSpec* option = FindOptionFlag(command_, name);
+      if (option == nullptr) return UnknownFlag(command_, "--" + name, name);
+      return SetOption(*option, "--" + name, value);
+    }
     if (!flag->takes_value && value) {
       return Usage(absl::StrFormat("flag \"--%s\" takes no value", name));
     }
@@ -196,13 +205,26 @@ class Reader {
       }
       value = arguments_[next_++];
     }
-    if (flag.gflag.empty()) return ParseOptions(*value, &line_->options);
+    if (flag.gflag.empty()) return ParseOptionList(*value, &line_->sources.list);
     const std::string text = flag.takes_value ? *value : "true";
     if (gflags::SetCommandLineOption(std::string(flag.gflag).c_str(), text.c_str()).empty()) {
       return Usage(absl::StrFormat("flag \"%s\" is \"%s\"; it is one of %s", shown, text,
                                    std::string(flag.allowed)));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status SetOption(const OptionSpec& spec, const std::string& shown,
+                         std::optional<std::string> value) {
+    const bool is_switch = OptionPlaceholder(spec).empty();
+    if (!value && !is_switch && next_ < arguments_.size()) value = arguments_[next_++];
+    Origin origin;
+    origin.kind = Origin::Kind::kFlag;
+    origin.flag = shown;
+    const absl::Status status =
+        AddSetting(spec, value ? &*value : nullptr, origin, &line_->sources.flags);
+    if (status.ok()) return status;
+    return Usage(absl::StrFormat("flag \"%s\" %s", shown, std::string(status.message())));
   }
 
   void AskHelp() {
@@ -228,6 +250,59 @@ absl::Status CheckOperands(const CommandSpec& command, const CommandLine& line) 
   return Usage(absl::StrFormat("`shuntfs %s` needs %s; `shuntfs help %s` tells more",
                                std::string(command.name), std::string(command.operands),
                                std::string(command.name)));
+}
+
+// The file may be named by the flag or in -o; where the daemon will be, a relative name means
+// nothing.
+std::string ConfigFileOf(const ConfigSources& sources) {
+  Configuration said;
+  said.Add(sources.list);
+  said.Add(sources.flags);
+  const std::string file = said.ToOptions().config_file;
+  return file.empty() ? file : std::filesystem::absolute(file).string();
+}
+
+void AddOperands(CommandLine* line) {
+  const std::array<std::string_view, 2> names = {"source", "mountpoint"};
+  for (size_t i = 0; i < line->operands.size(); ++i) {
+    Setting setting{FindOption(names[i]), {}, {}};
+    setting.value.text = line->operands[i];
+    setting.origin.kind = Origin::Kind::kOperand;
+    line->sources.flags.push_back(setting);
+  }
+}
+
+// Reads the file and puts all settings together.
+absl::Status FindOptions(CommandLine* line) {
+  line->sources.file = ConfigFileOf(line->sources);
+  line->sources.for_root = geteuid() == 0;
+  LoadedConfig loaded = LoadConfig(line->sources);
+  if (absl::Status status = ToStatus(loaded.mistakes); !status.ok()) return status;
+  line->configuration = std::move(loaded.configuration);
+  line->options = line->configuration.ToOptions();
+  return absl::OkStatus();
+}
+
+absl::Status FindMountOptions(CommandLine* line) {
+  const bool named = !line->operands.empty();
+  if (line->operands.size() == 1) {
+    return Usage(
+        "`shuntfs mount` needs SRC MNT, or a file that names both (--config); `shuntfs "
+        "help mount` tells more");
+  }
+  AddOperands(line);
+  if (absl::Status status = FindOptions(line); !status.ok()) return status;
+  if (named) return absl::OkStatus();
+  for (const auto& [name, value] : {std::pair("source", line->options.source),
+                                    std::pair("mountpoint", line->options.mountpoint)}) {
+    if (value.empty()) {
+      return Usage(absl::StrFormat(
+          "`shuntfs mount` needs SRC MNT: there are no operands, and %s names no %s",
+          line->sources.file.empty() ? "no file (--config)" : line->sources.file, name));
+    }
+    line->operands.push_back(value);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status UnknownCommand(const std::string& name) {
@@ -257,19 +332,19 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   line.command = command->command;
 
   gflags::SetCommandLineOption("foreground", "false");
-  gflags::SetCommandLineOption("data_path", "auto");
   gflags::SetCommandLineOption("json", "false");
   if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
     return status;
   }
   if (line.command == Command::kHelp && command->command != Command::kHelp) return line;
   if (absl::Status status = CheckOperands(*command, line); !status.ok()) return status;
-  if (absl::Status status = ValidateOptions(line.options); !status.ok()) return status;
+  if (line.command == Command::kMount) {
+    if (absl::Status status = FindMountOptions(&line); !status.ok()) return status;
+  }
   if (line.command == Command::kHelp && !line.operands.empty()) {
     line.help_topic = line.operands[0];
   }
   line.foreground = FLAGS_foreground;
-  line.data_path = FLAGS_data_path;
   line.json = FLAGS_json;
   return line;
 }
@@ -301,7 +376,10 @@ std::string HelpText(const std::string& topic) {
     text += absl::StrFormat("  %-24s %s\n", left, std::string(flag->help));
   }
   if (command->command == Command::kMount) {
-    text += "\noptions, separated by commas (\"\\,\" is a comma inside a value):\n" + OptionsHelp();
+    text +=
+        "\noptions, separated by commas (\"\\,\" is a comma inside a value), or each as a flag\n"
+        "(--memory-budget=128M, --ro):\n" +
+        OptionsHelp();
     text +=
         "\nexit codes: 0 mounted, 1 wrong usage or no permission, 2 the system lacks something,\n"
         "32 the mount failed.\n";

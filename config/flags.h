@@ -1,7 +1,10 @@
 // The command line: `shuntfs COMMAND [FLAGS] OPERANDS`. The one place that uses gflags.
 //
 // Floor 3. ParseCommandLine sets process-wide flag values on the way: call it on the main thread
-// before others exist. Errors are absl::InvalidArgument with a sentence for the user.
+// before others exist. It reads the configuration file that it is told of. Errors are
+// absl::InvalidArgument with a sentence for the user, one line for each mistake in the file.
+//
+// The options of option_table.h are flags as well; gflags holds those that are a command's own.
 #ifndef SHUNTFS_CONFIG_FLAGS_H_
 #define SHUNTFS_CONFIG_FLAGS_H_
 
@@ -10,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "config/load.h"
 #include "config/options.h"
 
 namespace shuntfs {
@@ -20,9 +24,10 @@ struct CommandLine {
   Command command = Command::kHelp;
   std::string help_topic;             // Of kHelp: a command's name, or empty.
   bool foreground = false;            // mount -f
-  std::string data_path = "auto";     // mount --data-path
   bool json = false;                  // status, probe --json
-  Options options;                    // mount -o
+  ConfigSources sources;              // mount: what the options were put together from, and
+  Configuration configuration;        // where each comes from, and
+  Options options;                    // what they come to.
   std::vector<std::string> operands;  // As many as the command takes.
 };
 

@@ -66,7 +66,7 @@ int RunMountCommand(const CommandLine& line) {
   if (!paths.ok()) return Fail(paths.status());
   if (absl::Status status = CheckFuseDevice(); !status.ok()) return Fail(status);
 
-  const MountRequest request{*std::move(paths), line.data_path, line.options};
+  const MountRequest request{*std::move(paths), line.options.data_path, line.options};
   if (line.foreground) return RunMountSession(request, ReadyReport());
   DetachHooks hooks;
   hooks.serve = [&request](ReadyReport report) {

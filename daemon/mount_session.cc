@@ -190,8 +190,10 @@ std::vector<std::string> MountWords(const MountRequest& request, bool privileged
   if (privileged || options.nodev) words.emplace_back(options.nodev ? "nodev" : "dev");
   if (options.noexec) words.emplace_back("noexec");
   if (options.noatime) words.emplace_back("noatime");
-  if (options.allow_other || (privileged && !options.allow_root)) words.emplace_back("allow_other");
-  if (options.default_permissions || privileged) words.emplace_back("default_permissions");
+  if (options.allow_other.value_or(privileged && !options.allow_root)) {
+    words.emplace_back("allow_other");
+  }
+  if (options.default_permissions.value_or(privileged)) words.emplace_back("default_permissions");
   return words;
 }
 

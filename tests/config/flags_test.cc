@@ -27,7 +27,7 @@ TEST(CommandLine, MountWithEveryFlag) {
       Parsed({"mount", "-f", "-o", "ro,workers=2", "--data-path=device", "/src", "/mnt"});
   EXPECT_EQ(line.command, Command::kMount);
   EXPECT_TRUE(line.foreground);
-  EXPECT_EQ(line.data_path, "device");
+  EXPECT_EQ(line.options.data_path, "device");
   EXPECT_TRUE(line.options.read_only);
   EXPECT_EQ(line.options.workers, 2u);
   EXPECT_EQ(line.operands, (Arguments{"/src", "/mnt"}));
@@ -38,7 +38,7 @@ TEST(CommandLine, FlagsMayFollowOperandsAndOptionsAddUp) {
       {"mount", "a", "b", "-oro", "-fo", "nosuid", "--options=nodev", "--data-path", "per-entry"});
   EXPECT_TRUE(line.foreground);
   EXPECT_TRUE(line.options.read_only && line.options.nosuid && line.options.nodev);
-  EXPECT_EQ(line.data_path, "per-entry");
+  EXPECT_EQ(line.options.data_path, "per-entry");
   EXPECT_EQ(line.operands, (Arguments{"a", "b"}));
 }
 
@@ -53,7 +53,7 @@ TEST(CommandLine, NothingIsLeftOfTheLineBefore) {
   EXPECT_TRUE(Parsed({"mount", "-f", "--data-path=device", "a", "b"}).foreground);
   const CommandLine line = Parsed({"mount", "a", "b"});
   EXPECT_FALSE(line.foreground);
-  EXPECT_EQ(line.data_path, "auto");
+  EXPECT_EQ(line.options.data_path, "auto");
 }
 
 TEST(CommandLine, HelpAndVersion) {
@@ -63,7 +63,7 @@ TEST(CommandLine, HelpAndVersion) {
   EXPECT_EQ(Parsed({"version"}).command, Command::kVersion);
   EXPECT_EQ(Parsed({"help", "mount"}).help_topic, "mount");
   EXPECT_EQ(Parsed({"mount", "--help"}).help_topic, "mount");  // Without its operands.
-  EXPECT_NE(HelpText("mount").find("--data-path"), std::string::npos);
+  EXPECT_NE(HelpText("mount").find("data_path=auto|zero-copy"), std::string::npos);
   EXPECT_NE(HelpText("mount").find("entry_timeout"), std::string::npos);
   EXPECT_NE(HelpText("").find("umount"), std::string::npos);
 }
@@ -72,6 +72,7 @@ TEST(CommandLine, WrongOnesSayWhy) {
   EXPECT_NE(ErrorOf({}).find("command is missing"), std::string::npos);
   EXPECT_NE(ErrorOf({"mout", "a", "b"}).find("did you mean \"mount\""), std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "a"}).find("needs SRC MNT"), std::string::npos);
+  EXPECT_NE(ErrorOf({"mount"}).find("names no source"), std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "a", "b", "c"}).find("\"c\" is too much"), std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "--jsn", "a", "b"}).find("unknown flag"), std::string::npos);
   EXPECT_NE(ErrorOf({"mount", "--data-pth=x"}).find("did you mean \"--data-path\""),
@@ -83,6 +84,39 @@ TEST(CommandLine, WrongOnesSayWhy) {
                 .find("auto, zero-copy, buffer-pool, per-entry, device or kernel"),
             std::string::npos);
   EXPECT_NE(ErrorOf({"umount", "--json", "m"}).find("unknown flag"), std::string::npos);
+}
+
+TEST(CommandLine, EveryOptionIsAFlag) {
+  const CommandLine line = Parsed({"mount", "--memory-budget=128M", "--log_level", "4", "--ro",
+                                   "--noexec=false", "--rw", "a", "b"});
+  EXPECT_EQ(line.options.memory_budget_bytes, uint64_t{128} << 20);
+  EXPECT_EQ(line.options.log_level, 4);
+  EXPECT_FALSE(line.options.read_only || line.options.noexec);
+  EXPECT_EQ(line.configuration.Find("memory_budget")->origin.ToString(), "--memory-budget");
+  EXPECT_EQ(line.configuration.Find("source")->origin.ToString(), "operand");
+  for (const OptionSpec& spec : OptionTable()) {
+    if (!spec.is_flag()) continue;
+    // Without a value, and with one that no option takes: known, but not like this.
+    EXPECT_EQ(ErrorOf({"mount", "--" + std::string(spec.name) + "="}).find("unknown"),
+              std::string::npos);
+  }
+  EXPECT_NE(ErrorOf({"mount", "--memory-budget=1Q", "a", "b"})
+                .find("flag \"--memory-budget\" is \"1Q\"; it takes a number of bytes"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"mount", "--nofail", "a", "b"}).find("unknown flag"), std::string::npos);
+  EXPECT_NE(ErrorOf({"umount", "--ro", "a"}).find("unknown flag"), std::string::npos);
+}
+
+TEST(CommandLine, FlagsWinOverTheList) {
+  const CommandLine line = Parsed({"mount", "--workers=3", "-o", "workers=2,ro", "a", "b"});
+  EXPECT_EQ(line.options.workers, 3u);
+  EXPECT_TRUE(line.options.read_only);
+}
+
+TEST(CommandLine, ContradictionsAreRefused) {
+  EXPECT_NE(ErrorOf({"mount", "--allow-root", "-oallow_other", "a", "b"})
+                .find("option \"allow_root\" contradicts \"allow_other\""),
+            std::string::npos);
 }
 
 // glog's flags are registered in the same process, but are not ours to offer.

@@ -6,19 +6,27 @@
 #include <string>
 #include <vector>
 
+#include "config/configuration.h"
+#include "config/option_help.h"
+#include "config/option_table.h"
+
 namespace shuntfs {
 namespace {
 
-Options Parsed(const std::string& text) {
-  Options options;
-  const absl::Status status = ParseOptions(text, &options);
+Configuration Said(const std::string& text) {
+  std::vector<Setting> settings;
+  const absl::Status status = ParseOptionList(text, &settings);
   EXPECT_TRUE(status.ok()) << text << ": " << status.ToString();
-  return options;
+  Configuration configuration;
+  configuration.Add(settings);
+  return configuration;
 }
 
+Options Parsed(const std::string& text) { return Said(text).ToOptions(); }
+
 std::string ErrorOf(const std::string& text) {
-  Options options;
-  const absl::Status status = ParseOptions(text, &options);
+  std::vector<Setting> settings;
+  const absl::Status status = ParseOptionList(text, &settings);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
   return std::string(status.message());
 }
@@ -42,7 +50,7 @@ TEST(Options, EveryNameSetsItsMember) {
       "workers=3,"
       "device_threads=2,read_policy=fixed,write_policy=plain,stop_timeout=0.5,log_level=4");
   EXPECT_TRUE(options.read_only && options.nosuid && options.nodev && options.noexec);
-  EXPECT_TRUE(options.noatime && options.allow_other && options.default_permissions);
+  EXPECT_TRUE(options.noatime && *options.allow_other && *options.default_permissions);
   EXPECT_EQ(options.fsname, "x");
   EXPECT_DOUBLE_EQ(options.entry_timeout_s, 2.5);
   EXPECT_DOUBLE_EQ(options.attr_timeout_s, 3);
@@ -106,9 +114,10 @@ TEST(Options, OutOfRangeNamesTheRange) {
 }
 
 TEST(Options, MalformedValuesAreRefused) {
-  for (const char* text : {"entry_timeout=abc", "entry_timeout=-1", "entry_timeout=1e3",
-                           "memory_budget=1Q", "workers=1.5", "workers=two", "log_level=-1",
-                           "read_policy=fast", "read_policy=auto|fixed"}) {
+  for (const char* text :
+       {"entry_timeout=abc", "entry_timeout=-1", "entry_timeout=1e3", "memory_budget=1Q",
+        "workers=1.5", "workers=two", "log_level=-1", "read_policy=fast", "read_policy=auto|fixed",
+        "max_write=5000", "data_path=fast", "cache=much"}) {
     const std::string error = ErrorOf(text);
     const std::string name = std::string(text).substr(0, std::string(text).find('='));
     EXPECT_NE(error.find("\"" + name + "\""), std::string::npos) << error;
@@ -116,7 +125,8 @@ TEST(Options, MalformedValuesAreRefused) {
 }
 
 TEST(Options, ValuesWhereTheyBelong) {
-  EXPECT_NE(ErrorOf("ro=1").find("takes no value"), std::string::npos);
+  EXPECT_NE(ErrorOf("ro=1").find("it takes on or off"), std::string::npos);
+  EXPECT_NE(ErrorOf("source=/a").find("no place in -o"), std::string::npos);
   EXPECT_NE(ErrorOf("workers").find("needs a value"), std::string::npos);
   EXPECT_NE(ErrorOf("fsname=").find("needs a value"), std::string::npos);
   EXPECT_NE(ErrorOf("subtype=x").find("fuse.shuntfs"), std::string::npos);
@@ -126,12 +136,37 @@ TEST(Options, ZeroBytesAreRefused) {
   EXPECT_NE(ErrorOf(std::string("fsname=a\0b", 10)).find("zero byte"), std::string::npos);
 }
 
-TEST(Options, ContradictionsAreRefused) {
-  EXPECT_TRUE(ValidateOptions(Options()).ok());
-  EXPECT_FALSE(ValidateOptions(Parsed("allow_other,allow_root")).ok());
-  EXPECT_FALSE(ValidateOptions(Parsed("max_write=5000")).ok());
-  EXPECT_TRUE(ValidateOptions(Parsed("max_write=8K")).ok());
-  EXPECT_TRUE(ValidateOptions(Parsed("memory_budget=1M,max_write=1M")).ok());
+TEST(Options, SwitchesCanBeTakenBack) {
+  EXPECT_FALSE(Parsed("writeback,writeback=off").writeback);
+  EXPECT_TRUE(Parsed("writeback=on").writeback);
+  EXPECT_FALSE(*Parsed("allow_other=false").allow_other);
+  EXPECT_TRUE(Parsed("rw=off").read_only);
+}
+
+TEST(Options, AWordStandsForTheTimeouts) {
+  EXPECT_DOUBLE_EQ(Parsed("cache=none").entry_timeout_s, 0);
+  EXPECT_DOUBLE_EQ(Parsed("cache=always").negative_timeout_s, 31536000);
+  const Options options = Parsed("attr_timeout=7,cache=none");
+  EXPECT_DOUBLE_EQ(options.attr_timeout_s, 7) << "given itself, so it wins, whatever the order";
+  EXPECT_DOUBLE_EQ(options.entry_timeout_s, 0);
+  EXPECT_EQ(Said("cache=none").Find("entry_timeout")->origin.ToString(), "-o (cache)");
+}
+
+// A later place wins over a timeout of an earlier one with its word.
+TEST(Options, AWordOfALaterPlaceWins) {
+  Configuration configuration = Said("attr_timeout=7");
+  std::vector<Setting> flags;
+  ASSERT_TRUE(ParseOptionList("cache=none", &flags).ok());
+  configuration.Add(flags);
+  EXPECT_DOUBLE_EQ(configuration.ToOptions().attr_timeout_s, 0);
+}
+
+TEST(Options, ContradictionsAreFound) {
+  EXPECT_TRUE(FindConflicts(Options()).empty());
+  EXPECT_EQ(FindConflicts(Parsed("allow_other,allow_root")).at(0).name, "allow_root");
+  EXPECT_TRUE(FindConflicts(Parsed("allow_other=off,allow_root")).empty());
+  EXPECT_EQ(FindConflicts(Parsed("writeback,data_path=kernel")).at(0).name, "writeback");
+  EXPECT_TRUE(FindConflicts(Parsed("memory_budget=1M,max_write=1M")).empty());
 }
 
 TEST(Options, TableIsConsistent) {
@@ -140,9 +175,28 @@ TEST(Options, TableIsConsistent) {
     EXPECT_TRUE(names.insert(spec.name).second) << spec.name << " twice";
     EXPECT_LE(spec.min, spec.max) << spec.name;
     EXPECT_FALSE(spec.help.empty()) << spec.name;
-    const bool acts = spec.kind != OptionKind::kIgnored && spec.kind != OptionKind::kRefused;
-    EXPECT_EQ(spec.apply != nullptr, acts) << spec.name;
+    EXPECT_TRUE(spec.help.find('\n') == std::string_view::npos) << spec.name;
+    const bool takes_effect =
+        spec.kind != OptionKind::kIgnored && spec.kind != OptionKind::kRefused;
+    EXPECT_EQ(spec.is_flag(), takes_effect) << spec.name;
+    EXPECT_EQ(spec.details.empty(), !takes_effect) << spec.name;
+    EXPECT_EQ(spec.default_text.empty(), !spec.acts() && spec.kind != OptionKind::kShorthand)
+        << spec.name;
     EXPECT_NE(OptionsHelp().find(spec.name), std::string::npos) << spec.name;
+    if (spec.kind == OptionKind::kInverse) {
+      EXPECT_EQ(FindOption(spec.of)->kind, OptionKind::kSwitch) << spec.name;
+    }
+  }
+}
+
+// Each word of a shorthand stands for settings that -o would take.
+TEST(Options, ShorthandsAreConsistent) {
+  for (const OptionSpec& spec : OptionTable()) {
+    if (spec.kind != OptionKind::kShorthand) continue;
+    const std::vector<std::string_view> lists = SplitWords(spec.stands_for);
+    EXPECT_EQ(lists.size(), SplitWords(spec.choices).size()) << spec.name;
+    for (const std::string_view list : lists)
+      EXPECT_NE(Said(std::string(list)).Find("entry_timeout"), nullptr);
   }
 }
 

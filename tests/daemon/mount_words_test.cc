@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/configuration.h"
 #include "daemon/mount_session.h"
 
 namespace shuntfs {
@@ -37,7 +38,11 @@ TEST(MountWords, AUsersMountIsHisAlone) {
 
 TEST(MountWords, OptionsArePassedOn) {
   MountRequest request = Request();
-  ASSERT_TRUE(ParseOptions("ro,nosuid,nodev,noexec,noatime,fsname=a\\,b", &request.options).ok());
+  std::vector<Setting> settings;
+  ASSERT_TRUE(ParseOptionList("ro,nosuid,nodev,noexec,noatime,fsname=a\\,b", &settings).ok());
+  Configuration configuration;
+  configuration.Add(settings);
+  request.options = configuration.ToOptions();
   const std::vector<std::string> words = MountWords(request, /*privileged=*/true);
   for (const char* word : {"fsname=a,b", "ro", "nosuid", "nodev", "noexec", "noatime"}) {
     EXPECT_TRUE(Has(words, word)) << word;
@@ -50,6 +55,8 @@ TEST(MountWords, AllowRootKeepsOthersOutOfRootsMount) {
   request.options.allow_root = true;
   EXPECT_FALSE(Has(MountWords(request, /*privileged=*/true), "allow_other"));
   request.options.allow_root = false;
+  request.options.allow_other = false;
+  EXPECT_FALSE(Has(MountWords(request, /*privileged=*/true), "allow_other"));
   request.options.allow_other = true;
   EXPECT_TRUE(Has(MountWords(request, /*privileged=*/false), "allow_other"));
 }

@@ -29,6 +29,7 @@ LIBRARIES = {
     r"liburing(/|\.h$)": ("io", None),
     r"fuse(3/|_lowlevel|_common|_opt|\.h$)": ("daemon", 1),
     r"gflags/": ("config", 1),
+    r"toml\+\+/": ("config", 1),
     r"glog/": ("core/base", 1),
 }
 
