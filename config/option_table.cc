@@ -281,6 +281,9 @@ constexpr auto kTable = std::to_array<OptionSpec>({
     Ignored("users", "for mount(8)"),
     Ignored("nofail", "for systemd.mount(5)"),
     Ignored("_netdev", "for systemd.mount(5)"),
+    Ignored("group", "for mount(8)"),
+    Ignored("owner", "for mount(8)"),
+    Ignored("relatime", "the kernel's default"),
     Ignored("comment", "for fstab(5)"),
     Ignored("x-*", "for whoever reads fstab(5)"),
 });

@@ -8,6 +8,7 @@
 #include "config/flags.h"
 #include "daemon/exit_code.h"
 #include "daemon/mount_command.h"
+#include "daemon/mount_helper.h"
 #include "daemon/probe_command.h"
 #include "daemon/status_command.h"
 #include "daemon/umount_command.h"
@@ -22,6 +23,7 @@ const char* const malloc_conf = "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:4";
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (argc > 0 && shuntfs::IsMountHelper(argv[0])) return shuntfs::RunMountHelper(arguments);
   const absl::StatusOr<shuntfs::CommandLine> line = shuntfs::ParseCommandLine(arguments);
   if (!line.ok()) {
     std::fprintf(stderr, "shuntfs: %s\n", std::string(line.status().message()).c_str());
