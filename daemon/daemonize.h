@@ -24,7 +24,7 @@ class ReadyReport {
   ReadyReport() = default;  // Nobody waits (foreground).
   explicit ReadyReport(UniqueFd pipe) : pipe_(std::move(pipe)) {}
 
-  // The mount is served. stdin, stdout and stderr become /dev/null, the log goes to syslog.
+  // The mount answers. stdin, stdout and stderr become /dev/null, the log goes to syslog.
   void Ready();
   // It is not, and this process is about to end. `text` goes to the caller's stderr.
   void Failed(int exit_code, const std::string& text);
@@ -35,9 +35,7 @@ class ReadyReport {
 
 struct DetachHooks {
   std::function<int(ReadyReport)> serve;  // In the daemon: until the mount ends; its exit code.
-  // In the waiting process, once the daemon is ready: whether the mount answers, else why not.
-  std::function<std::string()> prove;
-  // In the waiting process, when it does not: takes the mount away.
+  // In the waiting process, when the daemon ended without a word: takes the mount away.
   std::function<void()> clean_up;
 };
 

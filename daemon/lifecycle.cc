@@ -48,7 +48,8 @@ Lifecycle::Lifecycle(LifecycleHooks hooks, const StopSequence::Limits& limits, i
       limits_(limits),
       sequence_(limits),
       signal_fd_(signal_fd),
-      control_(control) {}
+      control_(control),
+      next_beat_(Clock::now() + hooks_.beat_period) {}
 
 int Lifecycle::Run() {
   while (!finished_) WaitForEvents();
@@ -62,13 +63,8 @@ void Lifecycle::WaitForEvents() {
                                 // Stays readable for ever once it is: looked at only until then.
                                 {ended_seen_ ? -1 : hooks_.ended_fd, POLLIN, 0},
                                 {control_ ? control_->poll_fd() : -1, POLLIN, 0}}};
-  std::optional<Clock::time_point> wake = sequence_.deadline();
-  if (control_ != nullptr) {
-    const std::optional<Clock::time_point> client = control_->deadline();
-    if (client && (!wake || *client < *wake)) wake = client;
-  }
   int timeout_ms = -1;
-  if (wake) {
+  if (const std::optional<Clock::time_point> wake = NextWake()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake - Clock::now()).count();
     timeout_ms = static_cast<int>(std::clamp<int64_t>(left, 0, 3600 * 1000));
   }
@@ -85,6 +81,31 @@ void Lifecycle::WaitForEvents() {
   }
   const std::optional<Clock::time_point> deadline = sequence_.deadline();
   if (deadline && Clock::now() >= *deadline) Do(sequence_.OnDeadline(Clock::now()));
+  BeatIfDue();
+}
+
+bool Lifecycle::IsServing() const { return sequence_.phase() == Phase::kServing && !ended_seen_; }
+
+std::optional<Clock::time_point> Lifecycle::NextWake() const {
+  std::optional<Clock::time_point> wake = sequence_.deadline();
+  const auto no_later_than = [&wake](std::optional<Clock::time_point> other) {
+    if (other && (!wake || *other < *wake)) wake = other;
+  };
+  if (control_ != nullptr) no_later_than(control_->deadline());
+  if (IsServing() && hooks_.beat_period.count() > 0) no_later_than(next_beat_);
+  return wake;
+}
+
+void Lifecycle::BeatIfDue() {
+  if (!IsServing()) {
+    if (!stopping_told_ && hooks_.stopping) hooks_.stopping();
+    stopping_told_ = true;
+    return;
+  }
+  const Clock::time_point now = Clock::now();
+  if (hooks_.beat_period.count() == 0 || now < next_beat_) return;
+  hooks_.beat();
+  next_beat_ = now + hooks_.beat_period;
 }
 
 void Lifecycle::ReadSignals() {

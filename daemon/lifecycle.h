@@ -5,8 +5,10 @@
 #ifndef SHUNTFS_DAEMON_LIFECYCLE_H_
 #define SHUNTFS_DAEMON_LIFECYCLE_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -29,6 +31,10 @@ struct LifecycleHooks {
   std::function<absl::Status()> abort;               // fusectl
   std::function<bool()> is_mounted;                  // Whether the mount is still in the tree.
   std::function<std::string()> status_json;          // The status document.
+  std::function<void()> stopping;                    // Once, when the mount is about to end.
+  // Called every `beat_period` while the mount is served; never when that is 0.
+  std::function<void()> beat;
+  std::chrono::milliseconds beat_period{0};
   std::function<void()> release_names;  // Before a hard exit: the control socket's file.
 };
 
@@ -48,6 +54,9 @@ class Lifecycle {
 
  private:
   void WaitForEvents();
+  bool IsServing() const;
+  void BeatIfDue();
+  std::optional<StopSequence::Clock::time_point> NextWake() const;
   void ReadSignals();
   void CollectUnmount();
   void CollectJoin();
@@ -74,6 +83,8 @@ class Lifecycle {
   bool join_started_ = false;
   std::shared_ptr<absl::Status> join_result_;
 
+  StopSequence::Clock::time_point next_beat_;
+  bool stopping_told_ = false;
   bool ended_seen_ = false;
   bool aborted_outside_ = false;
   bool finished_ = false;

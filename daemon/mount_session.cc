@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -21,10 +22,13 @@
 #include "daemon/data_path.h"
 #include "daemon/exit_code.h"
 #include "daemon/fuse_mount.h"
+#include "daemon/heartbeat.h"
 #include "daemon/helper_thread.h"
 #include "daemon/lifecycle.h"
+#include "daemon/path_probe.h"
 #include "daemon/process_limits.h"
 #include "daemon/serve.h"
+#include "daemon/service_manager.h"
 #include "daemon/start_watch.h"
 #include "daemon/status_document.h"
 
@@ -32,6 +36,9 @@ namespace shuntfs {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// How long a mount may take to answer its first request.
+constexpr int kProofTimeoutMs = 10 * 1000;
 
 // For an unmount on the way out of a start that hangs.
 constexpr int kLastWaitMs = 1000;
@@ -94,6 +101,21 @@ class Starter {
                                                          std::string(last.message())));
   }
 
+  // Sees the mount answer a request; only then does it count as mounted.
+  void Prove() {
+    const std::string& mountpoint = request_.paths.mountpoint;
+    const StartWatch watch(signal_fd_, StartWatch::Limits(),
+                           [this](const std::string& reason) { GiveUp(reason); });
+    const int error = ProbePath(mountpoint, kProofTimeoutMs);
+    if (error == ETIMEDOUT) {
+      GiveUp(absl::StrFormat("the mount at %s does not answer within %d s; it was ended",
+                             mountpoint, kProofTimeoutMs / 1000));
+    } else if (error != 0) {
+      GiveUp(absl::StrFormat("the mount at %s answers with an error: %s; it was ended", mountpoint,
+                             std::strerror(error)));
+    }
+  }
+
   FuseMount& mount() { return *mount_; }
   Server& server() { return *server_; }
   const DataPathChoice& choice() const { return choice_; }
@@ -128,7 +150,7 @@ class Starter {
     return absl::OkStatus();
   }
 
-  // The main thread hangs in the start. Leaving closes /dev/fuse, so nobody waits for the mount any
+  // The start hangs, or led to nothing. Leaving closes /dev/fuse, so nobody waits for the mount any
   // more.
   [[noreturn]] void GiveUp(const std::string& text) {
     report_->Failed(kExitMount, text);
@@ -169,6 +191,15 @@ void Flush(const FuseMount& mount) {
   if (!root.valid() || fstat(root.get(), &st) != 0) return;
   if (st.st_dev != makedev(mount.major(), mount.minor())) return;
   if (syncfs(root.get()) != 0) PLOG(WARNING) << "writing back what is dirty";
+}
+
+Heartbeat::Hooks HooksOf(Server* server) {
+  Heartbeat::Hooks hooks;
+  hooks.ask = [server] { server->AskPulse(); };
+  hooks.silent = [server] { return server->Silent(); };
+  hooks.requests = [server] { return server->requests(); };
+  hooks.tell = [](const std::string& lines) { TellServiceManager(lines); };
+  return hooks;
 }
 
 StopSequence::Limits LimitsOf(const Options& options) {
@@ -238,8 +269,17 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   hooks.release_names = [&control] {
     if (control) unlink(control->path().c_str());
   };
+  std::optional<Heartbeat> heartbeat;
+  if (request.foreground && HasServiceManager()) {
+    heartbeat.emplace(HooksOf(&server), "data path " + starter.choice().mode, WatchdogPeriod());
+    hooks.beat = [&heartbeat] { heartbeat->Beat(Clock::now()); };
+    hooks.beat_period = heartbeat->period();
+    hooks.stopping = [&heartbeat] { heartbeat->Stopping(); };
+  }
   Lifecycle lifecycle(std::move(hooks), LimitsOf(request.options), signals.get(), control.get());
+  starter.Prove();
   report.Ready();
+  if (heartbeat) heartbeat->Ready(Clock::now());
   LOG(INFO) << request.paths.source << " is mounted at " << request.paths.mountpoint << "; "
             << starter.description();
   return lifecycle.Run();

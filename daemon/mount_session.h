@@ -18,6 +18,7 @@ struct MountRequest {
   MountPaths paths;
   std::string data_path;
   Options options;
+  bool foreground = false;  // A service manager that is there started this very process.
 };
 
 // Serves until the mount ends, and returns the exit code. `report` hears when it is ready, or why

@@ -265,7 +265,21 @@ absl::Status Server::Join() {
   return absl::OkStatus();
 }
 
-std::string Server::StatusJson() const {
+void Server::AskPulse() {
+  slow_pool_->AskPulse();
+  if (rings_ != nullptr) rings_->AskPulse();
+  device_->AskPulse();
+}
+
+std::vector<std::string> Server::Silent() const {
+  std::vector<std::string> silent;
+  if (rings_ != nullptr) silent = rings_->Silent();
+  if (device_->silent()) silent.emplace_back("the threads that read /dev/fuse");
+  if (slow_pool_->silent()) silent.emplace_back("the slow pool");
+  return silent;
+}
+
+std::vector<const Counters*> Server::AllCounters() const {
   std::vector<const Counters*> all = slow_pool_->counters();
   if (rings_ != nullptr) {
     for (const Counters* counters : rings_->counters()) all.push_back(counters);
@@ -273,6 +287,17 @@ std::string Server::StatusJson() const {
   if (device_ != nullptr) {
     for (const Counters* counters : device_->counters()) all.push_back(counters);
   }
+  return all;
+}
+
+uint64_t Server::requests() const {
+  uint64_t sum = 0;
+  for (const Counters* counters : AllCounters())
+    sum += counters->ring_requests.value() + counters->device_requests.value();
+  return sum;
+}
+
+std::string Server::StatusJson() const {
   ResourceNumbers resources;
   resources.inodes = fs_->inodes().count();
   resources.handles = fs_->handles().count();
@@ -283,7 +308,7 @@ std::string Server::StatusJson() const {
   resources.workers = rings_ == nullptr ? 0 : rings_->workers();
   resources.entries_per_queue = entries_per_queue_;
   resources.max_write_bytes = max_write_bytes_;
-  return FormatServerStatus(all, resources);
+  return FormatServerStatus(AllCounters(), resources);
 }
 
 }  // namespace shuntfs

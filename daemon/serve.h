@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/unique_fd.h"
 #include "core/file_system.h"
@@ -63,15 +64,22 @@ class Server {
   int ended_fd() const { return connection_->ended_fd(); }
   // What is in flight is answered, nothing new is taken; the connection ends when Join returns.
   void BeginStop();
+  // Asks every thread for a sign of life; who has not given one since. Not after BeginStop or Join.
+  void AskPulse();
+  std::vector<std::string> Silent() const;
   // Waits for all threads and closes the connection. An error: it ended because something broke.
   absl::Status Join();
 
   // The members operations, transport, io and resources of the status document, without outer
   // braces.
   std::string StatusJson() const;
+  // Served so far.
+  uint64_t requests() const;
 
  private:
   Server() = default;
+
+  std::vector<const Counters*> AllCounters() const;
 
   absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd,
                                 std::optional<RingMode> ring_mode);

@@ -86,6 +86,7 @@ void DeviceThreads::Run(Thread& self, FuseDevice device) {
 }
 
 bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& identity) {
+  pulse_.Beat();
   const Result<std::span<std::byte>> message = device.Read();
   if (!message.ok()) {
     switch (message.error().value()) {

@@ -16,6 +16,7 @@
 #include "core/file_system.h"
 #include "io/connection.h"
 #include "io/fuse_device.h"
+#include "io/pulse.h"
 
 namespace shuntfs {
 
@@ -42,6 +43,11 @@ class DeviceThreads {
   // answered its request.
   void Join();
   std::vector<const Counters*> counters() const;
+  // Asks for a sign of life. Silent until a thread has come around, but for when one waits in the
+  // kernel for a request: nothing wakes it there but a request (or a signal, which could hit a
+  // request that it just got).
+  void AskPulse() { pulse_.Ask(); }
+  bool silent() const { return pulse_.silent() && waiting_.load() == 0; }
 
  private:
   struct Thread {
@@ -65,6 +71,7 @@ class DeviceThreads {
   mutable std::mutex mutex_;
   std::deque<Thread> threads_;  // guarded by mutex_; elements stay where they are
   std::atomic<int> waiting_{0};
+  Pulse pulse_;
 };
 
 }  // namespace shuntfs

@@ -117,6 +117,18 @@ void RingGroup::PokeAll() {
   for (auto& worker : workers_) worker->Poke();
 }
 
+void RingGroup::AskPulse() {
+  for (auto& worker : workers_) worker->AskPulse();
+}
+
+std::vector<std::string> RingGroup::Silent() const {
+  std::vector<std::string> silent;
+  for (const auto& worker : workers_) {
+    if (worker->silent()) silent.push_back(worker->name());
+  }
+  return silent;
+}
+
 void RingGroup::Join() {
   // Workers that were not told to register wait for it.
   if (!std::exchange(registered_, true)) {

@@ -44,6 +44,9 @@ class RingGroup {
   std::string Register();
   // Wakes all workers up to look at the connection's state.
   void PokeAll();
+  // Asks every worker for a sign of life; who has not given one since.
+  void AskPulse();
+  std::vector<std::string> Silent() const;
   // Waits for the workers to end: when the connection has ended, or after RequestStop.
   void Join();
 

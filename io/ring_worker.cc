@@ -87,6 +87,11 @@ void RingWorker::Poke() {
   if (event_.valid()) eventfd_write(event_.get(), 1);
 }
 
+void RingWorker::AskPulse() {
+  pulse_.Ask();
+  Poke();
+}
+
 void RingWorker::Join() {
   if (thread_.joinable()) thread_.join();
 }
@@ -94,7 +99,7 @@ void RingWorker::Join() {
 // ---- the thread ----
 
 void RingWorker::Run(int fuse_fd, const SharedRegion& region) {
-  pthread_setname_np(pthread_self(), ("shuntfs-q" + std::to_string(cpu_)).c_str());
+  pthread_setname_np(pthread_self(), name().c_str());
   PinTo(cpu_);
   const Outcome opened = OpenRing(fuse_fd, region);
   set_up_.set_value(opened);
@@ -327,6 +332,7 @@ void RingWorker::CountTransfer(const RingEntry& entry, uint64_t bytes) {
 void RingWorker::OnEvent() {
   eventfd_t ignored;
   eventfd_read(event_.get(), &ignored);
+  pulse_.Beat();
   std::vector<std::pair<RingEntry*, Action>> finished;
   {
     const std::lock_guard lock(offloaded_mutex_);

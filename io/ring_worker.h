@@ -19,6 +19,7 @@
 #include "core/file_system.h"
 #include "io/caller_stay.h"
 #include "io/connection.h"
+#include "io/pulse.h"
 #include "io/read_guess.h"
 #include "io/ring.h"
 #include "io/ring_entry.h"
@@ -45,6 +46,10 @@ class RingWorker {
   void Abandon();
   // Wakes the thread up to look at the connection's state and at what was offloaded.
   void Poke();
+  // Has the thread answer by its pulse, when it next looks for work.
+  void AskPulse();
+  std::string name() const { return "shuntfs-q" + std::to_string(cpu_); }
+  bool silent() const { return pulse_.silent(); }
   void Join();
   // After Join of all workers: closes the ring, and with it the worker's hold on the connection.
   void CloseRing() { ring_.Close(); }
@@ -97,6 +102,7 @@ class RingWorker {
   const std::vector<QueuePool*> pools_;
   Ring ring_;
   UniqueFd event_;
+  Pulse pulse_;
   std::thread thread_;
   std::promise<Outcome> set_up_;
   std::promise<bool> go_;

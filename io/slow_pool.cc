@@ -48,8 +48,14 @@ void SlowPool::Run(Counters& counters) {
     jobs_.pop_front();
     lock.unlock();
     job(*identity, counters);
+    pulse_.Beat();
     lock.lock();
   }
+}
+
+void SlowPool::AskPulse() {
+  pulse_.Ask();
+  Submit([](ThreadIdentity&, Counters&) {});
 }
 
 void SlowPool::Stop() {

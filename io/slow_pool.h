@@ -15,6 +15,7 @@
 #include "core/base/errno.h"
 #include "core/counters.h"
 #include "core/sys/thread_identity.h"
+#include "io/pulse.h"
 
 namespace shuntfs {
 
@@ -34,6 +35,10 @@ class SlowPool {
   void Stop();
   // The counters of all threads; they live as long as the pool.
   std::vector<const Counters*> counters() const;
+  // Asks for a sign of life, by a job that does nothing. Silent until a thread has come around,
+  // with that job or another: some may wait for long, all of them should not.
+  void AskPulse();
+  bool silent() const { return pulse_.silent(); }
 
  private:
   Outcome AddThread();  // with mutex_ held
@@ -48,6 +53,7 @@ class SlowPool {
   std::deque<Counters> counters_;
   size_t idle_ = 0;
   bool stopping_ = false;
+  Pulse pulse_;
 };
 
 }  // namespace shuntfs

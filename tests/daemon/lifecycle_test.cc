@@ -120,6 +120,22 @@ TEST_F(LifecycleTest, AServerThatDoesNotStopIsAborted) {
   EXPECT_EQ(joins_, 1);
 }
 
+TEST_F(LifecycleTest, BeatsWhileItServesAndTellsOnceThatItEnds) {
+  int beats = 0;
+  int told = 0;
+  hooks_.beat_period = std::chrono::milliseconds(1);
+  hooks_.beat = [this, &beats, &told] {
+    EXPECT_EQ(told, 0);
+    if (++beats < 3) return;
+    mounted_ = false;
+    End();
+  };
+  hooks_.stopping = [&told] { ++told; };
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(beats, 3);
+  EXPECT_EQ(told, 1);
+}
+
 // The unmount waits for a connection that only the server's end takes away.
 TEST_F(LifecycleTest, AnUnmountThatHangsDoesNotKeepTheServerFromEnding) {
   hooks_.unmount = [this](bool lazy) {
