@@ -52,6 +52,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
                                   [&fs_type](const Kind& k) { return k.type == fs_type; });
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
+  device.in_memory = fs_type == "tmpfs";
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
   // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would
   // stop its CPU.

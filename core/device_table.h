@@ -31,6 +31,7 @@ struct BackingDevice {
   bool may_block =
       false;  // answers can take for ever (network, FUSE, unknown): never called on a ring thread
   bool wants_flush = false;
+  bool in_memory = false;  // tmpfs: reads and writes never wait for a device
   IoPolicy read = IoPolicy::kPlain;
   IoPolicy write = IoPolicy::kPlain;
 

@@ -30,6 +30,7 @@ struct OpenFile {
   UniqueFd direct_fd;  // the same file with O_DIRECT, where that is wanted and to be had
   const BackingDevice* device = nullptr;
   bool synchronous = false;                    // O_SYNC or O_DSYNC: every write waits for the disk
+  bool at_once = false;                        // the ring serves it without a kernel worker, always
   std::unique_ptr<DirectoryBuffer> directory;  // of directories
   NodeId backing_node;                         // whose BackingFiles use ends with this file; or 0
 };

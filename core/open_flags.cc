@@ -25,6 +25,18 @@ void OpenDirect(FileSystem& fs, int flags, OpenFile* file) {
   if (fd.ok()) file->direct_fd = std::move(*fd);
 }
 
+namespace {
+
+// io_uring hands I/O on tmpfs to kernel workers, which costs more than it does to copy many a
+// request: tmpfs does not claim to serve without waiting, though it does. With O_NONBLOCK a file
+// may be tried; a write must be a direct one in addition, which tmpfs takes for any other.
+bool ServeAtOnce(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK | O_DIRECT) == 0;
+}
+
+}  // namespace
+
 abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file) {
   const FileSystemOptions& options = fs.options();
   abi::OpenOut out{};
@@ -41,7 +53,10 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFil
   // Who asks for plain calls gets them: they need the data where this thread can see it.
   const bool plain =
       options.read_policy == PolicyWish::kPlain || options.write_policy == PolicyWish::kPlain;
-  if (options.zero_copy && !plain) out.open_flags |= abi::kFopenIoUringZeroCopy;
+  if (options.zero_copy && !plain) {
+    out.open_flags |= abi::kFopenIoUringZeroCopy;
+    file->at_once = file->device->in_memory && ServeAtOnce(file->fd.get());
+  }
   if (unchanged) out.open_flags |= abi::kFopenKeepCache;
   return out;
 }

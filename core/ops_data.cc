@@ -54,6 +54,7 @@ void ChooseDescriptor(const OpenFile& file, Transfer* transfer) {
   transfer->fd = file.direct_fd.get();
   transfer->buffered_fd = file.fd.get();
   transfer->policy = IoPolicy::kFixed;
+  transfer->at_once = false;
 }
 
 }  // namespace
@@ -67,6 +68,7 @@ Action OpRead(FileSystem& fs, Call& call) {
   transfer.kind = Transfer::Kind::kRead;
   transfer.policy = file->device->read;
   transfer.may_block = file->device->may_block;
+  transfer.at_once = file->at_once;
   transfer.offset = in.offset;
   transfer.bytes = in.size;
   ChooseDescriptor(*file, &transfer);

@@ -178,7 +178,7 @@ void Ring::PrepareTransfer(const RingEntry& entry) { NextTransfer(entry); }
 void Ring::PrepareReadThenCommit(RingEntry& entry) {
   if (io_uring_sq_space_left(&ring_) < 2) Submit();  // a chain ends where a submission ends
   io_uring_sqe* read = NextTransfer(entry);
-  read->rw_flags |= RWF_NOWAIT;
+  if (!entry.transfer.at_once) read->rw_flags |= RWF_NOWAIT;  // unknown to what never waits
   read->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
   PrepareCommand(entry);
   chained_ = true;

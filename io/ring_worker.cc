@@ -45,7 +45,7 @@ uint64_t BytesOf(RingEntry& entry) {
 // A read ahead of a buffered reader, who can copy what came before while another CPU fetches this.
 bool IsReadAhead(const RingEntry& entry) {
   const Request& request = entry.request();
-  if (request.opcode() != abi::Opcode::kRead || request.zero_copy) return false;
+  if (request.opcode() != abi::Opcode::kRead) return false;
   const auto in = request.As<abi::ReadIn>();
   return in.size >= kReadAheadBytes && (in.flags & O_DIRECT) == 0;
 }
@@ -387,11 +387,13 @@ void RingWorker::ServeBatch() {
   alone_ = batch_.size() == 1;
   std::vector<RingEntry*> batch;
   batch.swap(batch_);
+  ends_turn_ = alone_;
   for (RingEntry* entry : batch) {
     Serve(*entry);
     // A caller that waits for much data need not wait for the next one's as well.
     if (!alone_ && BytesOf(*entry) >= kSendAtOnceBytes) ring_.Submit();
   }
+  ends_turn_ = false;
   batch.clear();
   batch_.swap(batch);  // keeps the capacity
 }
@@ -452,7 +454,16 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
   }
 }
 
+// What the ring does at once keeps this CPU busy. Much data, with other requests waiting or ahead
+// of a reader, is better moved by another one; zero-copied data cannot be handed to the next
+// worker.
+bool RingWorker::IsForKernelWorker(const RingEntry& entry) const {
+  return entry.transfer.at_once && entry.request().zero_copy && group_.workers_.size() > 1 &&
+         entry.transfer.bytes >= kSendAtOnceBytes && (!alone_ || IsReadAhead(entry));
+}
+
 void RingWorker::StartTransfer(RingEntry& entry) {
+  if (IsForKernelWorker(entry)) entry.transfer.may_block = true;
   const Transfer& transfer = entry.transfer;
   const bool writes = transfer.kind == Transfer::Kind::kWrite;
   if (MayLink(entry)) {
@@ -479,18 +490,19 @@ void RingWorker::QueueTransfer(RingEntry& entry) {
   ++transfers_;
   if (entry.transfer.kind != Transfer::Kind::kWrite) return;
   // The kernel takes the thread's credentials when the write is submitted: now, under those that it
-  // is meant for.
+  // is meant for, unless nobody changes them before the turn's own submission.
   identity_->SetStripsSuid(entry.transfer.strips_suid);
-  ring_.Submit();
+  if (!ends_turn_) ring_.Submit();
 }
 
 // The policy tells that the file system reads what is in memory at once. A guest goes home by a
 // message, and a stopping worker wants to know the outcome of everything.
 bool RingWorker::MayLink(const RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
-  return transfer.kind == Transfer::Kind::kRead && transfer.policy == IoPolicy::kFixed &&
-         !transfer.may_block && transfer.buffered_fd < 0 && entry.home() == index_ &&
-         !group_.connection_.stopping() && read_guess_.InMemory();
+  return transfer.kind == Transfer::Kind::kRead &&
+         (transfer.policy == IoPolicy::kFixed || transfer.at_once) && !transfer.may_block &&
+         transfer.buffered_fd < 0 && entry.home() == index_ && !group_.connection_.stopping() &&
+         read_guess_.InMemory();
 }
 
 // Answers for the case that all bytes are in memory, which saves the thread one more entry into the

@@ -85,6 +85,7 @@ class RingWorker {
   bool HandOver(RingEntry& entry);
   void Serve(RingEntry& entry);
   void Carry(RingEntry& entry, const Action& action);
+  bool IsForKernelWorker(const RingEntry& entry) const;
   void StartTransfer(RingEntry& entry);
   void QueueTransfer(RingEntry& entry);
   bool MayLink(const RingEntry& entry);
@@ -120,6 +121,7 @@ class RingWorker {
   uint32_t serving_ = 0;      // requests taken and not committed or handed on
   bool alone_ = true;         // the batch in work is one request
   bool lone_caller_ = false;  // one caller waits for the batch in work, and its request came here
+  bool ends_turn_ = false;    // what is prepared now is submitted next, with nothing in between
   bool undecided_ = false;    // a READ was prepared together with its COMMIT, and not submitted yet
 
   // A request in work has a caller who waits: a hint for the other workers, on a cache line of its

@@ -30,6 +30,7 @@ TEST(ClassifyFileSystem, KnowsLocalOnes) {
     const BackingDevice device = ClassifyFileSystem(row.type, PolicyWish::kAuto, PolicyWish::kAuto);
     EXPECT_EQ(device.read, row.read) << row.type;
     EXPECT_EQ(device.write, row.write) << row.type;
+    EXPECT_EQ(device.in_memory, std::string(row.type) == "tmpfs") << row.type;
     EXPECT_FALSE(device.may_block) << row.type;
     EXPECT_FALSE(device.wants_flush) << row.type;
   }

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +44,25 @@ bool ReadsMemoryAtOnce(const std::string& path) {
   if (statfs(path.c_str(), &info) != 0) return false;
   return info.f_type == EXT4_SUPER_MAGIC || info.f_type == XFS_SUPER_MAGIC ||
          info.f_type == BTRFS_SUPER_MAGIC;
+}
+
+// Where the ring serves a tmpfs without its kernel workers.
+bool ZeroCopyOnTmpfs(const std::string& path) {
+  struct statfs info;
+  return Config().mode == Mode::kZeroCopy && statfs(path.c_str(), &info) == 0 &&
+         info.f_type == TMPFS_MAGIC;
+}
+
+// The kernel's own threads within the process `pid`, which io_uring hands what may wait to.
+int CountKernelWorkers(pid_t pid) {
+  int count = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream name(task.path() / "comm");
+    std::string text;
+    if (std::getline(name, text) && text.starts_with("iou-wrk")) ++count;
+  }
+  return count;
 }
 
 TEST_F(Ops, Open) {
@@ -121,7 +142,8 @@ TEST_F(Ops, CachedReadsAreAnsweredInOneTurn) {
   ASSERT_EQ(truncate(Src("f").c_str(), 2 * kBytes - kMissing), 0);
   EXPECT_TRUE(read_at(kBytes) == all.substr(kBytes, kBytes - kMissing)) << "to the end of the file";
   const DaemonStatus after = Status();
-  const bool links = OverRing(Config().mode) && ReadsMemoryAtOnce(Src());
+  const bool links =
+      OverRing(Config().mode) && (ReadsMemoryAtOnce(Src()) || ZeroCopyOnTmpfs(Src()));
   EXPECT_EQ(between.linked_reads - before.linked_reads, links ? 3 : 0);
   if (!OverRing(Config().mode)) return;
   const auto bytes = [](const DaemonStatus& status) {
@@ -130,6 +152,29 @@ TEST_F(Ops, CachedReadsAreAnsweredInOneTurn) {
   };
   EXPECT_GE(after.Count("READ") - before.Count("READ"), 4u);
   EXPECT_EQ(bytes(after) - bytes(before), 4 * kBytes - kMissing) << "no more than was there";
+}
+
+// A hand-over to a kernel worker would cost more than the copy that zero-copy saves.
+TEST_F(Ops, ZeroCopyOnTmpfsNeedsNoKernelWorker) {
+  if (!ZeroCopyOnTmpfs(Src())) GTEST_SKIP() << "zero-copy on a tmpfs is what this is about";
+  Remount("");
+  Serves("READ");
+  const int at_rest = CountKernelWorkers(daemon_.pid());
+  constexpr size_t kBytes = 256 << 10;
+  const std::string content = Pattern(kBytes);
+  const File file(Mnt("f"), O_CREAT | O_RDWR);
+  ASSERT_TRUE(WriteAt(file.get(), content, 0));
+  ASSERT_TRUE(WriteAt(file.get(), "odd", kBytes + 1));
+  const File direct(Mnt("f"), O_RDWR | O_DIRECT);
+  const AlignedBuffer buffer(kBytes);
+  ASSERT_EQ(pread(direct.get(), buffer.data(), kBytes, 0), static_cast<ssize_t>(kBytes));
+  EXPECT_TRUE(buffer.text() == content);
+  ASSERT_EQ(pwrite(direct.get(), buffer.data(), kBytes, kPage), static_cast<ssize_t>(kBytes));
+  EXPECT_TRUE(ReadFile(Src("f")) == content.substr(0, kPage) + content);
+  EXPECT_EQ(CountKernelWorkers(daemon_.pid()), at_rest);
+  const DaemonStatus status = Status();
+  EXPECT_GT(status.Io("zero_copy_read_bytes"), 0u);
+  EXPECT_GT(status.Io("zero_copy_write_bytes"), 0u);
 }
 
 TEST_F(Ops, WhatIsNotInMemoryIsFetched) {
