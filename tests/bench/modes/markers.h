@@ -4,8 +4,8 @@
 //
 // Floor: tests. Shared by the program that is measured (client.cc) and the plugin
 // (block_counts.cc).
-#ifndef SHUNTFS_TESTS_GUEST_COUNT_MARKERS_H_
-#define SHUNTFS_TESTS_GUEST_COUNT_MARKERS_H_
+#ifndef SHUNTFS_TESTS_BENCH_MODES_MARKERS_H_
+#define SHUNTFS_TESTS_BENCH_MODES_MARKERS_H_
 
 #include <array>
 #include <cstdint>
@@ -20,4 +20,4 @@ inline void MarkEnd() { asm volatile(".byte 0x66, 0x87, 0xc9" ::: "memory"); }
 
 }  // namespace shuntfs::count
 
-#endif  // SHUNTFS_TESTS_GUEST_COUNT_MARKERS_H_
+#endif  // SHUNTFS_TESTS_BENCH_MODES_MARKERS_H_

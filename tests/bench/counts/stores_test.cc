@@ -1,4 +1,4 @@
-#include "tests/guest/count/stores.h"
+#include "tests/bench/counts/stores.h"
 
 #include <gtest/gtest.h>
 

@@ -27,9 +27,9 @@
 #include <string_view>
 #include <utility>
 
-#include "tests/guest/count/markers.h"
-#include "tests/guest/count/qemu_plugin_api.h"
-#include "tests/guest/count/stores.h"
+#include "tests/bench/counts/qemu_plugin_api.h"
+#include "tests/bench/counts/stores.h"
+#include "tests/bench/modes/markers.h"
 
 namespace {
 

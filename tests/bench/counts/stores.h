@@ -4,8 +4,8 @@
 // Everything else (PUSH, CALL, arithmetic on memory, AVX) counts as no store.
 //
 // Floor: tests. Pure.
-#ifndef SHUNTFS_TESTS_GUEST_COUNT_STORES_H_
-#define SHUNTFS_TESTS_GUEST_COUNT_STORES_H_
+#ifndef SHUNTFS_TESTS_BENCH_COUNTS_STORES_H_
+#define SHUNTFS_TESTS_BENCH_COUNTS_STORES_H_
 
 #include <cstdint>
 #include <span>
@@ -51,4 +51,4 @@ inline uint64_t StoredBytes(std::span<const uint8_t> code) {
 
 }  // namespace shuntfs::count
 
-#endif  // SHUNTFS_TESTS_GUEST_COUNT_STORES_H_
+#endif  // SHUNTFS_TESTS_BENCH_COUNTS_STORES_H_

@@ -5,8 +5,8 @@
 //
 // Floor: tests. QEMU calls a plugin on the thread that emulates; with `-accel tcg,thread=single`
 // there is one for all CPUs.
-#ifndef SHUNTFS_TESTS_GUEST_COUNT_QEMU_PLUGIN_API_H_
-#define SHUNTFS_TESTS_GUEST_COUNT_QEMU_PLUGIN_API_H_
+#ifndef SHUNTFS_TESTS_BENCH_COUNTS_QEMU_PLUGIN_API_H_
+#define SHUNTFS_TESTS_BENCH_COUNTS_QEMU_PLUGIN_API_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -45,4 +45,4 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t,
 
 }  // extern "C"
 
-#endif  // SHUNTFS_TESTS_GUEST_COUNT_QEMU_PLUGIN_API_H_
+#endif  // SHUNTFS_TESTS_BENCH_COUNTS_QEMU_PLUGIN_API_H_
