@@ -26,11 +26,16 @@ start_clients() {
   wait_until 60 grep -qx ready "$WORK/clients" || fail "the clients do not get going: $(<"$WORK/clients")"
 }
 
-# All of them were told an error that tells of an end, and no byte was another's.
+# All of them were told an error that tells of an end, and read no byte of another.
 end_of_clients() {
   wait_until 40 _has_ended "$CLIENTS_PID" ||
     fail "clients still wait: $(ps -o pid,stat,wchan:32,args --ppid "$CLIENTS_PID")"
   wait "$CLIENTS_PID" || fail "the clients saw what they should not have: $(<"$WORK/clients")"
+}
+
+# Nobody writes any more, and what the end cut off is in the files or is not: whatever is there is the file's own.
+check_files() {
+  must "$own_bytes" --check --backing="$src" --clients="$CLIENTS"
 }
 
 kill_daemon() {
@@ -117,6 +122,7 @@ for ((round = 0; round <= rounds; ++round)); do
   fi
   if ((round % 2 == 0)); then kill_daemon; else abort_connection; fi
   assert_gone "$mnt" "$DAEMON_PID" "$CONNECTION"
+  check_files
   if ((round == 0)); then
     if is_own_machine; then remember_kernel; else remember_machine; fi
   fi
