@@ -77,7 +77,8 @@ ModeProbe ProbeZeroCopy(const ModeProbe& buffer_pool) {
   const char* const mode = "zero-copy";
   if (!buffer_pool.available) return NotAs(mode, buffer_pool);
   if (!HasCapability(CAP_SYS_ADMIN))
-    return Not(mode, "the kernel lets only CAP_SYS_ADMIN share callers' pages", "mount as root");
+    return Not(mode, "the kernel lets only CAP_SYS_ADMIN share callers' pages",
+               "mount as root, outside of user namespaces");
   return {mode, true, "the kernel offers buffer pools, and CAP_SYS_ADMIN is held", ""};
 }
 
@@ -85,7 +86,8 @@ ModeProbe ProbeKernel(const ModeProbe& device, const Result<KernelOffer>& offer)
   const char* const mode = "kernel";
   if (!device.available) return NotAs(mode, device);
   if (!HasCapability(CAP_SYS_ADMIN))
-    return Not(mode, "the kernel takes backing files from CAP_SYS_ADMIN only", "mount as root");
+    return Not(mode, "the kernel takes backing files from CAP_SYS_ADMIN only",
+               "mount as root, outside of user namespaces");
   if (!offer.ok()) return CannotAsk(mode, offer.error());
   if ((offer->init_flags & abi::kInitPassthrough) == 0)
     return Not(mode, "this kernel has no passthrough (Linux 6.9 has)", "boot Linux 6.9 or later");

@@ -37,7 +37,7 @@ class HelperThread {
 };
 
 // Runs `job` on a thread of its own and waits at most `timeout_ms`. False when it has not returned
-// by then; its thread goes on, so this is for a process that is about to leave.
+// by then; its thread goes on, and ends by itself where the job does.
 bool RunWithin(std::function<void()> job, int timeout_ms);
 
 }  // namespace shuntfs

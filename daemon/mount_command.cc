@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/capability.h"
 #include "daemon/daemonize.h"
 #include "daemon/exit_code.h"
 #include "daemon/log_setup.h"
@@ -27,6 +28,13 @@ absl::Status CheckPrivileges(const Options& options) {
     return absl::PermissionDeniedError(
         "option \"allow_root\" is for root's mounts: the kernel knows the mount's owner and "
         "everybody, nothing between; use \"allow_other\" if /etc/fuse.conf says user_allow_other");
+  }
+  // Others would have root's rights.
+  if (geteuid() == 0 && options.allow_other && !CanActForOthers()) {
+    return absl::PermissionDeniedError(
+        "option \"allow_other\" needs the right to act for others: give CAP_SETUID and CAP_SETGID, "
+        "and "
+        "allow setgroups(2) where a user namespace denies it");
   }
   return absl::OkStatus();
 }

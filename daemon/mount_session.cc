@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +17,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
+#include "daemon/capability.h"
 #include "daemon/compose.h"
 #include "daemon/control_protocol.h"
 #include "daemon/control_socket.h"
@@ -39,6 +41,10 @@ using Clock = std::chrono::steady_clock;
 
 // How long a mount may take to answer its first request.
 constexpr int kProofTimeoutMs = 10 * 1000;
+
+// For the first request to reach the rings. The kernel holds all of them back until every queue is
+// ready.
+constexpr int kFirstRequestMs = 5 * 1000;
 
 // For an unmount on the way out of a start that hangs.
 constexpr int kLastWaitMs = 1000;
@@ -141,6 +147,9 @@ class Starter {
                              });
       server = Server::Start(ToServeOptions(request_, privileged_), std::move(source),
                              mount_->TakeFd(), mode);
+      if (server.ok()) {
+        if (absl::Status asked = SeeItAsked(**server); !asked.ok()) server = asked;
+      }
     }
     if (!server.ok()) {
       mount_.reset();  // Unmounts.
@@ -148,6 +157,19 @@ class Starter {
     }
     server_ = *std::move(server);
     return absl::OkStatus();
+  }
+
+  // The kernel took the whole set-up; a request shows that it uses it as well. The answer may take
+  // longer: that is the source's affair.
+  absl::Status SeeItAsked(const Server& server) const {
+    if (server.WasAsked()) return absl::OkStatus();
+    const auto ask = [mountpoint = request_.paths.mountpoint] {
+      struct statfs ignored {};
+      statfs(mountpoint.c_str(), &ignored);
+    };
+    if (RunWithin(ask, kFirstRequestMs) || server.WasAsked()) return absl::OkStatus();
+    return absl::DeadlineExceededError(absl::StrFormat(
+        "the kernel took everything and sent no request within %d s", kFirstRequestMs / 1000));
   }
 
   // The start hangs, or led to nothing. Leaving closes /dev/fuse, so nobody waits for the mount any
@@ -229,11 +251,16 @@ std::vector<std::string> MountWords(const MountRequest& request, bool privileged
 }
 
 int RunMountSession(const MountRequest& request, ReadyReport report) {
-  const bool privileged = geteuid() == 0;
+  const bool privileged = CanActForOthers();
   const Clock::time_point started = Clock::now();
   const UniqueFd signals = TakeSignals();
   RaiseDescriptorLimit();
   if (privileged) BecomeIoFlusher();
+  if (!privileged && geteuid() == 0) {
+    LOG(WARNING) << "this mount is its owner's alone: to act for others, root needs CAP_SETUID, "
+                    "CAP_SETGID and "
+                    "setgroups(2), which a user namespace may deny";
+  }
 
   Starter starter(request, privileged, signals.get(), &report);
   if (const absl::Status status = starter.Start(); !status.ok()) {

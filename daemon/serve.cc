@@ -123,10 +123,14 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs_ = *std::move(created);
   slow_pool_ = std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged);
   const Outcome started = slow_pool_->Start();
-  if (!started.ok())
+  if (started.ok()) return absl::OkStatus();
+  if (started.error() == Errno(EAGAIN))
     return Failed("a thread cannot be started; raise RLIMIT_NPROC or the cgroup's pids.max",
                   started.error());
-  return absl::OkStatus();
+  return Failed(
+      "a thread may not take the identity that it serves with; allow unshare(2), setgroups(2) and "
+      "capset(2) where a filter forbids them",
+      started.error());
 }
 
 absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
@@ -240,6 +244,14 @@ absl::Status Server::StartThreads(const ServeOptions& options) {
   if (rings_ == nullptr) return absl::OkStatus();
   const std::string error = rings_->Register();
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
+}
+
+bool Server::WasAsked() const {
+  if (rings_ == nullptr) return true;
+  for (const Counters* counters : rings_->counters()) {
+    if (counters->ring_requests.value() > 0) return true;
+  }
+  return false;
 }
 
 Server::~Server() {

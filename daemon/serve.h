@@ -33,7 +33,7 @@ struct ServeOptions {
   bool noatime = false;
   bool writeback = false;
   bool backing_direct = false;
-  bool privileged = true;  // effective uid 0
+  bool privileged = true;  // may act for every caller (CanActForOthers)
   double entry_timeout_s = 1;
   double attr_timeout_s = 1;
   double negative_timeout_s = 0;
@@ -59,6 +59,9 @@ class Server {
                                                        const std::string& mode);
   // Stops and joins if that was not done.
   ~Server();
+
+  // Whether a request has come over the rings; true without rings.
+  bool WasAsked() const;
 
   // Readable once the connection has ended: unmounted, aborted or broken.
   int ended_fd() const { return connection_->ended_fd(); }

@@ -78,8 +78,12 @@ void DeviceThreads::Run(Thread& self, FuseDevice device) {
   pthread_setname_np(pthread_self(), "shuntfs-dev");
   UnblockWakeSignal();
   Result<ThreadIdentity> identity = ThreadIdentity::Adopt(fs_.options().privileged);
-  CHECK(identity.ok()) << "a thread cannot take its identity: errno " << identity.error().value();
-  while (!connection_.stopping() && !Turn(self, device, *identity)) {
+  if (!identity.ok()) {
+    connection_.End(EndReason::kBroken,
+                    "a thread may not take the identity that it serves with: errno " +
+                        std::to_string(identity.error().value()));
+  }
+  while (identity.ok() && !connection_.stopping() && !Turn(self, device, *identity)) {
   }
   waiting_.fetch_sub(1);
   self.done.store(true);

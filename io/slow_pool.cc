@@ -8,8 +8,10 @@
 namespace shuntfs {
 
 Outcome SlowPool::Start() {
-  const std::lock_guard lock(mutex_);
-  return AddThread();
+  std::unique_lock lock(mutex_);
+  if (const Outcome added = AddThread(); !added.ok()) return added;
+  beginning_.wait(lock, [this] { return begun_; });
+  return refused_;
 }
 
 Outcome SlowPool::AddThread() {
@@ -37,8 +39,11 @@ void SlowPool::Submit(Job job) {
 void SlowPool::Run(Counters& counters) {
   pthread_setname_np(pthread_self(), "shuntfs-slow");
   Result<ThreadIdentity> identity = ThreadIdentity::Adopt(privileged_);
-  CHECK(identity.ok()) << "a thread cannot take its identity: errno " << identity.error().value();
   std::unique_lock lock(mutex_);
+  if (!identity.ok()) refused_ = identity.error();
+  begun_ = true;
+  beginning_.notify_all();
+  if (!identity.ok()) return;
   while (true) {
     ++idle_;
     work_or_stop_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

@@ -26,7 +26,8 @@ class SlowPool {
   SlowPool(int max_threads, bool privileged) : max_threads_(max_threads), privileged_(privileged) {}
   ~SlowPool() { Stop(); }
 
-  // Starts the first thread; before the first Submit. EAGAIN: no thread is to be had.
+  // Starts the first thread; before the first Submit. EAGAIN: no thread is to be had. Another
+  // error: it may not take the identity that it serves with (ThreadIdentity::Adopt).
   Outcome Start();
   // More threads are started as needed; when the system refuses one, the job waits for those there
   // are.
@@ -48,10 +49,13 @@ class SlowPool {
   const bool privileged_;
   mutable std::mutex mutex_;
   std::condition_variable work_or_stop_;
+  std::condition_variable beginning_;
   std::deque<Job> jobs_;
   std::vector<std::thread> threads_;
   std::deque<Counters> counters_;
   size_t idle_ = 0;
+  bool begun_ = false;      // a thread has its identity, or was refused it
+  Outcome refused_ = Ok();  // why it was
   bool stopping_ = false;
   Pulse pulse_;
 };

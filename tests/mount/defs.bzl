@@ -64,7 +64,10 @@ def mount_suite(name):
         name = name,
         testonly = True,
         linkstatic = True,
-        data = [":deny_syscall"],
+        data = [
+            ":deny_syscall",
+            ":spoil_command",
+        ],
         visibility = ["//tests/guest:__pkg__"],
         deps = [":main"] + [
             ":" + rule

@@ -9,7 +9,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "tests/mount/files.h"
 #include "tests/mount/private_tree.h"
 #include "tests/mount/process.h"
+#include "tests/mount/setting.h"
 #include "tests/mount/test_config.h"
 #include "tests/mount/watchdog.h"
 
@@ -27,36 +27,6 @@ constexpr int kUsage = 1;
 constexpr int kSystem = 2;
 constexpr int kMountFailure = 32;
 constexpr int kTestSeconds = 60;
-
-// A kernel setting changed for a moment and put back, even if the test is killed meanwhile.
-class Setting {
- public:
-  Setting(const std::string& path, const std::string& value) : path_(path) {
-    old_ = ReadFile(path);
-    Watchdog::RestoreOnDeath(path, old_);
-    changed_ = Write(value);
-  }
-  Setting(const Setting&) = delete;
-  Setting& operator=(const Setting&) = delete;
-  ~Setting() {
-    if (Write(old_)) {
-      Watchdog::Restored();
-    }
-  }
-  bool changed() const { return changed_; }
-
- private:
-  bool Write(const std::string& value) const {
-    std::ofstream file(path_);
-    file << value;
-    file.flush();
-    return file.good();
-  }
-
-  std::string path_;
-  std::string old_;
-  bool changed_ = false;
-};
 
 class Refusal : public ::testing::Test {
  protected:
