@@ -221,6 +221,9 @@ Operation OperationGenerator::Random() {
   operation.other_path = Path();
   operation.xattr_name = Choose(kXattrNames, OneIn(20) ? 5 : Uniform(0, 4));
   operation.mode = Choose(kModes, OneIn(3) ? Uniform(0, 9) : Uniform(0, 3));
+  // Setgid without group execution is taken away by a write of somebody outside the group, and by
+  // FUSE's rules (FUSE_HANDLE_KILLPRIV_V2) never; a umask must not make such a file.
+  if ((operation.mode & S_ISGID) != 0) operation.umask &= ~mode_t{S_IXGRP};
   operation.owner = Choose(kOwners, Uniform(0, 4));
   operation.group = Choose(kOwners, Uniform(0, 4));
   operation.offset = Offset();
