@@ -156,8 +156,50 @@ absl::Status ParseOptionList(std::string_view text, std::vector<Setting>* settin
   return finish();
 }
 
+namespace {
+
+// What a policy cannot be at once.
+void AddPolicyConflicts(const Options& options, std::vector<Conflict>* conflicts) {
+  const bool squashes_all = options.squash == "all";
+  struct Pair {
+    bool both;
+    const char* name;
+    const char* other;
+    const char* why;
+  };
+  const Pair pairs[] = {
+      {!options.force_user.empty() && !options.map_users.empty(), "force_user", "map_users",
+       "one shows every owner as the same, the other tells owners apart"},
+      {!options.force_group.empty() && !options.map_groups.empty(), "force_group", "map_groups",
+       "one shows every group as the same, the other tells groups apart"},
+      {squashes_all && !options.create_user.empty(), "create_user", "squash",
+       "with \"all\" whatever is made belongs to squash_user"},
+      {squashes_all && !options.create_group.empty(), "create_group", "squash",
+       "with \"all\" whatever is made belongs to squash_group"},
+      {squashes_all && options.default_permissions.value_or(false), "default_permissions", "squash",
+       "with \"all\" SRC's file system checks everybody as squash_user, and the kernel nobody"},
+  };
+  for (const Pair& pair : pairs) {
+    if (!pair.both) continue;
+    conflicts->push_back(
+        {pair.name, pair.other,
+         absl::StrFormat("contradicts \"%s\": %s; give one of them", pair.other, pair.why)});
+  }
+  if (options.squash != "none") return;
+  for (const auto& [name, text] :
+       {std::pair("squash_user", &options.squash_user), {"squash_group", &options.squash_group}}) {
+    if (text->empty()) continue;
+    conflicts->push_back({name, "squash",
+                          "says as whom, but \"squash\" does not say who; add squash=root or "
+                          "squash=all"});
+  }
+}
+
+}  // namespace
+
 std::vector<Conflict> FindConflicts(const Options& options) {
   std::vector<Conflict> conflicts;
+  AddPolicyConflicts(options, &conflicts);
   if (options.allow_other.value_or(false) && options.allow_root) {
     conflicts.push_back(
         {"allow_root", "allow_other", "contradicts \"allow_other\"; give one of them"});

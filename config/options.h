@@ -39,6 +39,22 @@ struct Options {
   std::string write_policy = "auto";
   double stop_timeout_s = 5;
   int log_level = 2;
+  // The policy as it was written; the daemon reads it (daemon/policy_setup.h). Empty: not given.
+  std::string map_users;
+  std::string map_groups;
+  std::string force_user;
+  std::string force_group;
+  std::string create_user;
+  std::string create_group;
+  std::string squash = "none";
+  std::string squash_user;
+  std::string squash_group;
+  std::string file_mode;
+  std::string dir_mode;
+  std::string create_file_mode;
+  std::string create_dir_mode;
+  std::string hide;
+  std::string xattrs = "all";
 };
 
 }  // namespace shuntfs

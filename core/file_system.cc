@@ -73,12 +73,27 @@ constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
 
 constexpr std::array<Entry, abi::kOpcodeEnd> kTable = MakeTable();
 
+// The handler behind the policy.
+Action RunUnder(const Policy& policy, Handler handler, FileSystem& fs, Call& call) {
+  const Outcome admitted = policy.Admit(call.request);
+  if (!admitted.ok()) return Action::Error(admitted.error());
+  const std::optional<Caller> caller = policy.CheckedAs(call.request);
+  if (!caller) return handler(fs, call);
+  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
+  if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+  return handler(fs, call);
+}
+
 }  // namespace
 
 CacheTimeout CacheTimeout::FromSeconds(double seconds) {
   const double whole = std::floor(seconds);
   return {static_cast<uint64_t>(whole), static_cast<uint32_t>((seconds - whole) * 1e9)};
 }
+
+FileSystem::FileSystem(const FileSystemOptions& options)
+    : options_(options),
+      policy_(options.policy.any() ? std::make_unique<const Policy>(options.policy) : nullptr) {}
 
 Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
                                                        const FileSystemOptions& options) {
@@ -102,6 +117,7 @@ Action FileSystem::Dispatch(Call& call) {
     const Inode* inode = inodes_->Find(call.request.nodeid());
     if (inode != nullptr && inode->device().may_block) return Action::Offload();
   }
+  if (policy_ != nullptr) return RunUnder(*policy_, entry.handler, *this, call);
   return entry.handler(*this, call);
 }
 

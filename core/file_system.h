@@ -16,6 +16,7 @@
 #include "core/handle_table.h"
 #include "core/inode_table.h"
 #include "core/interrupts.h"
+#include "core/policy.h"
 #include "core/protocol/request.h"
 #include "core/sys/thread_identity.h"
 
@@ -41,6 +42,7 @@ struct FileSystemOptions {
   uint64_t path_fd_limit = 512;
   PolicyWish read_policy = PolicyWish::kAuto;
   PolicyWish write_policy = PolicyWish::kAuto;
+  PolicyOptions policy;
 };
 
 // One request on its way through a handler.
@@ -75,11 +77,14 @@ class FileSystem {
   // Before the first request.
   void UseBackingFiles(std::unique_ptr<BackingFiles> files) { backing_files_ = std::move(files); }
   Interrupts& interrupts() { return interrupts_; }
+  // Null where everything is shown and done as SRC has it.
+  const Policy* policy() const { return policy_.get(); }
 
  private:
-  explicit FileSystem(const FileSystemOptions& options) : options_(options) {}
+  explicit FileSystem(const FileSystemOptions& options);
 
   const FileSystemOptions options_;
+  const std::unique_ptr<const Policy> policy_;
   std::unique_ptr<DeviceTable> devices_;
   std::unique_ptr<InodeTable> inodes_;
   HandleTable handles_;

@@ -6,11 +6,11 @@
 
 namespace shuntfs {
 
-int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options) {
+int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options,
+                     const ThreadIdentity& identity) {
   constexpr uint32_t kKept = O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC | O_NOATIME;
   int flags = static_cast<int>(requested & kKept) | O_CLOEXEC | O_NONBLOCK;
-  // O_NOATIME is for the owner and for CAP_FOWNER.
-  if (options.noatime && options.privileged) flags |= O_NOATIME;
+  if (MayLeaveAtime(options, identity)) flags |= O_NOATIME;
   // With the writeback cache the kernel reads the rest of a page that a write-only file changes in
   // part.
   if (options.writeback && (flags & O_ACCMODE) == O_WRONLY) flags = (flags & ~O_ACCMODE) | O_RDWR;

@@ -15,7 +15,14 @@ namespace shuntfs {
 // whether it appends, since fcntl can change that), O_DIRECT (the backing page cache serves any
 // alignment), and what the kernel has resolved already. O_NONBLOCK keeps a lease of another process
 // from stopping the thread; callers clear it once the file is open.
-int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options);
+int BackingOpenFlags(uint32_t requested, const FileSystemOptions& options,
+                     const ThreadIdentity& identity);
+
+// Whether a backing file can be opened with O_NOATIME because the mount is to leave access times
+// alone: that is for the file's owner and for CAP_FOWNER.
+inline bool MayLeaveAtime(const FileSystemOptions& options, const ThreadIdentity& identity) {
+  return options.noatime && options.privileged && !identity.checked_by_backing();
+}
 
 inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/base/limits.h"
+#include "core/caller.h"
 #include "core/ops.h"
 #include "core/reply.h"
 #include "core/sys/proc_fd.h"
@@ -23,7 +24,7 @@ Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& sta
   abi::AttrOut out{};
   out.attr_valid = fs.options().attr_timeout.seconds;
   out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
-  out.attr = AttrOf(status, inode->device());
+  out.attr = AttrOf(status, inode->device(), fs.policy());
   inode->NoteSize(status.stx_size);
   return ReplyWith(call, out);
 }
@@ -97,6 +98,15 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   return Ok();
 }
 
+// What was asked for, in terms of SRC.
+Result<abi::SetattrIn> ChangeOf(const FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
+  constexpr uint32_t kOfPolicy = abi::kSetattrUid | abi::kSetattrGid | abi::kSetattrMode;
+  if (fs.policy() == nullptr || (in.valid & kOfPolicy) == 0) return in;
+  const Result<FileStatus> status = StatusOf(path_fd);
+  if (!status.ok()) return status.error();
+  return fs.policy()->ToHost(in, *status);
+}
+
 }  // namespace
 
 Action OpGetattr(FileSystem& fs, Call& call) {
@@ -119,7 +129,7 @@ Action OpStatx(FileSystem& fs, Call& call) {
   abi::StatxOut out{};
   out.attr_valid = fs.options().attr_timeout.seconds;
   out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
-  out.stat = StatxOf(*status, inode->device());
+  out.stat = StatxOf(*status, inode->device(), fs.policy());
   return ReplyWith(call, out);
 }
 
@@ -132,7 +142,9 @@ Action OpSetattr(FileSystem& fs, Call& call) {
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
-    const Outcome done = ApplyAttributes(fs, call, in, path->get());
+    const Result<abi::SetattrIn> change = ChangeOf(fs, in, path->get());
+    if (!change.ok()) return Action::Error(change.error());
+    const Outcome done = ApplyAttributes(fs, call, *change, path->get());
     if (!done.ok()) return Action::Error(done.error());
     status = StatusOf(path->get());
   }
@@ -145,8 +157,9 @@ Action OpAccess(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
-  const Caller caller{call.request.header.uid, call.request.header.gid, std::nullopt};
-  const CallerScope scope(call.identity, caller, CallerScope::Checks::kByBacking);
+  const Result<Caller> caller = CallerOf(fs, call.request);
+  if (!caller.ok()) return Action::Error(Errno(EACCES));
+  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
   if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
   const int mask = static_cast<int>(call.request.As<abi::AccessIn>().mask & (R_OK | W_OK | X_OK));
   const Outcome done =

@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/caller.h"
 #include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -12,8 +13,10 @@
 namespace shuntfs {
 namespace {
 
-Caller CallerOf(const Request& request) {
-  return {request.header.uid, request.header.gid, request.supplementary_group()};
+// Mode and umask of what is made.
+Policy::NewMode ModeForNew(const FileSystem& fs, uint32_t mode, uint32_t umask_bits) {
+  if (fs.policy() == nullptr) return {mode, umask_bits};
+  return fs.policy()->ForNew(mode, umask_bits, S_ISDIR(mode));
 }
 
 dev_t DecodeDevice(uint32_t word) {
@@ -32,7 +35,9 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
     const Result<PathFd> directory = fs.inodes().Open(parent);
     if (!directory.ok()) return Action::Error(directory.error());
     {
-      const CallerScope scope(call.identity, CallerOf(call.request));
+      const Result<Caller> caller = CallerOf(fs, call.request);
+      if (!caller.ok()) return Action::Error(caller.error());
+      const CallerScope scope(call.identity, *caller);
       if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
       call.identity.SetUmask(umask_bits);
       const Outcome done = FromSyscall(make(directory->get(), name.data()));
@@ -73,15 +78,18 @@ Action OpCreate(FileSystem& fs, Call& call) {
     const Result<PathFd> directory = fs.inodes().Open(parent);
     if (!directory.ok()) return Action::Error(directory.error());
     {
-      const CallerScope scope(call.identity, CallerOf(call.request));
+      const Result<Caller> caller = CallerOf(fs, call.request);
+      if (!caller.ok()) return Action::Error(caller.error());
+      const CallerScope scope(call.identity, *caller);
       if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
-      call.identity.SetUmask(in.umask);
+      const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+      call.identity.SetUmask(mode.umask);
       // Always exclusive: the kernel found no such file and has checked nobody's permission on one.
       // If there is one by now, ESTALE makes it look again and go through OPEN with all checks.
-      const int flags =
-          (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_CREAT | O_EXCL | O_NOFOLLOW;
+      const int flags = (BackingOpenFlags(in.flags, fs.options(), call.identity) & ~O_NONBLOCK) |
+                        O_CREAT | O_EXCL | O_NOFOLLOW;
       Result<UniqueFd> fd =
-          OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, in.mode & 07777);
+          OpenEvicting(fs.inodes(), directory->get(), name->data(), flags, mode.mode & 07777);
       if (!fd.ok()) {
         const bool raced = fd.error() == Errno(EEXIST) && (in.flags & O_EXCL) == 0;
         return Action::Error(raced ? Errno(ESTALE) : fd.error());
@@ -94,7 +102,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
     if (!status.ok()) return Action::Error(status.error());
     const Inode* inode = fs.inodes().Lookup(*status, &parent->device(), parent, *name);
     if (inode == nullptr) return Action::Error(Errno(ENOMEM));
-    entry = EntryOf(fs.options(), *inode, *status);
+    entry = EntryOf(fs.options(), fs.policy(), *inode, *status);
   }
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
@@ -109,12 +117,16 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   {
     const Result<PathFd> directory = fs.inodes().Open(parent);
     if (!directory.ok()) return Action::Error(directory.error());
-    const CallerScope scope(call.identity, CallerOf(call.request));
+    const Result<Caller> caller = CallerOf(fs, call.request);
+    if (!caller.ok()) return Action::Error(caller.error());
+    const CallerScope scope(call.identity, *caller);
     if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
-    call.identity.SetUmask(in.umask);
-    const int flags = (BackingOpenFlags(in.flags, fs.options()) & ~O_NONBLOCK) | O_TMPFILE |
-                      static_cast<int>(in.flags & O_EXCL);
-    Result<UniqueFd> fd = OpenEvicting(fs.inodes(), directory->get(), ".", flags, in.mode & 07777);
+    const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+    call.identity.SetUmask(mode.umask);
+    const int flags = (BackingOpenFlags(in.flags, fs.options(), call.identity) & ~O_NONBLOCK) |
+                      O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
+    Result<UniqueFd> fd =
+        OpenEvicting(fs.inodes(), directory->get(), ".", flags, mode.mode & 07777);
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
     OpenDirect(fs, flags, file.get());
@@ -128,15 +140,17 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, EntryOf(fs.options(), *inode, *status), std::move(file));
+  return ReplyOpenEntry(fs, call, EntryOf(fs.options(), fs.policy(), *inode, *status),
+                        std::move(file));
 }
 
 Action OpMknod(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::MknodIn>();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  return MakeEntry(fs, call, *name, in.umask, [&in](int parent_fd, const char* entry) {
-    return mknodat(parent_fd, entry, in.mode, DecodeDevice(in.rdev));
+  const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+  return MakeEntry(fs, call, *name, mode.umask, [&in, &mode](int parent_fd, const char* entry) {
+    return mknodat(parent_fd, entry, mode.mode, DecodeDevice(in.rdev));
   });
 }
 
@@ -144,8 +158,9 @@ Action OpMkdir(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::MkdirIn>();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  return MakeEntry(fs, call, *name, in.umask, [&in](int parent_fd, const char* entry) {
-    return mkdirat(parent_fd, entry, in.mode & 07777);
+  const Policy::NewMode mode = ModeForNew(fs, in.mode | S_IFDIR, in.umask);
+  return MakeEntry(fs, call, *name, mode.umask, [&mode](int parent_fd, const char* entry) {
+    return mkdirat(parent_fd, entry, mode.mode & 07777);
   });
 }
 

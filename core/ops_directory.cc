@@ -121,6 +121,7 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   if (!use.owns()) return Action::Error(Errno(EBUSY));
 
   EntryWriter writer(call.reply.first(in.size), plus);
+  const bool hides_names = fs.policy() != nullptr && fs.policy()->hides_names();
   uint64_t offset = in.offset;
   while (true) {
     const Result<bool> more = Fill(buffer, file->fd.get(), offset);
@@ -128,6 +129,11 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
       return writer.bytes() > 0 ? Action::Reply(writer.bytes()) : Action::Error(more.error());
     if (!*more) break;
     const BackingEntry entry = EntryAt(buffer);
+    if (hides_names && fs.policy()->Hides(entry.name)) {
+      buffer.next += entry.record_bytes;
+      buffer.next_offset = offset = entry.offset;
+      continue;
+    }
     if (!writer.Fits(std::strlen(entry.name))) break;
     abi::EntryOut entry_out{};
     if (plus && !IsDots(entry.name)) {
@@ -154,7 +160,7 @@ Action OpOpendir(FileSystem& fs, Call& call) {
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
-    const int noatime = fs.options().noatime && fs.options().privileged ? O_NOATIME : 0;
+    const int noatime = MayLeaveAtime(fs.options(), call.identity) ? O_NOATIME : 0;
     Result<UniqueFd> fd = OpenEvicting(fs.inodes(), path->get(), ".",
                                        O_RDONLY | O_DIRECTORY | O_CLOEXEC | noatime, 0);
     if (!fd.ok()) return Action::Error(fd.error());

@@ -40,7 +40,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block)
     return Action::Offload();
   if (truncates) call.identity.SetStripsSuid((in.open_flags & abi::kOpenKillSuidgid) != 0);
-  int flags = BackingOpenFlags(in.flags, fs.options());
+  int flags = BackingOpenFlags(in.flags, fs.options(), call.identity);
   if (call.may_block) flags &= ~O_NONBLOCK;
   Result<UniqueFd> fd = OpenInode(fs, inode, flags, (in.flags & O_APPEND) != 0);
   if (!fd.ok()) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/caller.h"
 #include "core/ops.h"
 #include "core/reply.h"
 
@@ -57,13 +58,13 @@ void NoteMoved(FileSystem& fs, Inode* parent, int parent_fd, std::string_view na
 }
 
 // A whiteout is a new file, so it belongs to the caller; all else is a move that makes nothing.
-Outcome RenameAs(Call& call, int from_fd, const char* from, int to_fd, const char* to,
-                 uint32_t flags) {
+Outcome RenameAs(const FileSystem& fs, Call& call, int from_fd, const char* from, int to_fd,
+                 const char* to, uint32_t flags) {
   if ((flags & RENAME_WHITEOUT) == 0)
     return FromSyscall(renameat2(from_fd, from, to_fd, to, flags));
-  const Caller caller{call.request.header.uid, call.request.header.gid,
-                      call.request.supplementary_group()};
-  const CallerScope scope(call.identity, caller);
+  const Result<Caller> caller = CallerOf(fs, call.request);
+  if (!caller.ok()) return caller.error();
+  const CallerScope scope(call.identity, *caller);
   if (!scope.outcome().ok()) return scope.outcome();
   return FromSyscall(renameat2(from_fd, from, to_fd, to, flags));
 }
@@ -84,7 +85,7 @@ Action Rename(FileSystem& fs, Call& call, uint64_t new_directory, uint32_t flags
   if (!to.ok()) return Action::Error(to.error());
   Departing replaced(fs.inodes(), to->get(), new_name->data());
   const Outcome done =
-      RenameAs(call, from->get(), old_name->data(), to->get(), new_name->data(), flags);
+      RenameAs(fs, call, from->get(), old_name->data(), to->get(), new_name->data(), flags);
   if (!done.ok()) return Action::Error(done.error());
   if ((flags & RENAME_EXCHANGE) == 0) {
     replaced.Gone();

@@ -25,19 +25,37 @@ Action ReplyValue(Call& call, uint32_t asked, ssize_t found) {
   return ReplyWith(call, abi::GetxattrOut{static_cast<uint32_t>(found), 0});
 }
 
-// Takes the names out that only an administrator sees; the new length.
-size_t WithoutTrusted(char* names, size_t bytes) {
+// Takes the names out that the caller does not see: those that only an administrator does, and what
+// the policy hides; the new length.
+size_t OnlyShown(const FileSystem& fs, bool administrator, char* names, size_t bytes) {
+  const Policy* policy = fs.policy();
   size_t kept = 0;
   for (size_t at = 0; at < bytes;) {
     const std::string_view name(names + at);
     const size_t length = name.size() + 1;
-    if (!name.starts_with(kTrusted)) {
+    if ((administrator || !name.starts_with(kTrusted)) &&
+        (policy == nullptr || policy->ShowsXattr(name))) {
       std::copy_n(names + at, length, names + kept);
       kept += length;
     }
     at += length;
   }
   return kept;
+}
+
+bool ChangesAcl(const FileSystem& fs, std::string_view name) {
+  return fs.policy() != nullptr && fs.policy()->changes_acls() && IsAcl(name);
+}
+
+// Sets an ACL that names ids as callers know them.
+Outcome SetCallersAcl(const FileSystem& fs, int path_fd, std::string_view name,
+                      std::span<const std::byte> value, int flags) {
+  const Result<FileStatus> status = StatusOf(path_fd);
+  if (!status.ok()) return status.error();
+  std::vector<std::byte> acl(value.begin(), value.end());
+  const Outcome mapped = fs.policy()->AclToHost(name, *status, acl);
+  if (!mapped.ok()) return mapped;
+  return FromSyscall(setxattr(FdPath(path_fd).c_str(), name.data(), acl.data(), acl.size(), flags));
 }
 
 }  // namespace
@@ -55,8 +73,12 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
   const FdPath file(path->get());
   call.identity.SetStripsSuid(
       false);  // setting an ACL takes setgid away without the right to keep it
-  const Outcome done = FromSyscall(setxattr(file.c_str(), name->data(), reader.rest().data(),
-                                            in.size, static_cast<int>(in.flags)));
+  const auto flags = static_cast<int>(in.flags);
+  const std::span<const std::byte> value = reader.rest().first(in.size);
+  const Outcome done =
+      ChangesAcl(fs, *name)
+          ? SetCallersAcl(fs, path->get(), *name, value, flags)
+          : FromSyscall(setxattr(file.c_str(), name->data(), value.data(), value.size(), flags));
   if (!done.ok()) return Action::Error(done.error());
   if ((in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0) {
     const Result<FileStatus> status = StatusOf(path->get());
@@ -80,9 +102,19 @@ Action OpGetxattr(FileSystem& fs, Call& call) {
   if (!path.ok()) return Action::Error(path.error());
   const size_t room = std::min<size_t>(in.size, call.reply.size());
   // The name lies where the value will: the kernel of the backing call reads all of it before it
-  // writes.
-  return ReplyValue(call, in.size,
-                    getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room));
+  // writes, and nobody may look at it afterwards.
+  const bool default_acl = *name == kDefaultAcl;
+  const bool changes_acl = ChangesAcl(fs, *name);
+  const ssize_t found =
+      getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room);
+  if (found > 0 && room > 0 && changes_acl) {
+    const Result<FileStatus> status = StatusOf(path->get());
+    if (!status.ok()) return Action::Error(status.error());
+    const Outcome shown = fs.policy()->AclToCaller(default_acl ? kDefaultAcl : kAccessAcl, *status,
+                                                   call.reply.first(static_cast<size_t>(found)));
+    if (!shown.ok()) return Action::Error(shown.error());
+  }
+  return ReplyValue(call, in.size, found);
 }
 
 Action OpListxattr(FileSystem& fs, Call& call) {
@@ -96,8 +128,9 @@ Action OpListxattr(FileSystem& fs, Call& call) {
   auto* names = reinterpret_cast<char*>(area.data());
   ssize_t found = listxattr(FdPath(path->get()).c_str(), names, area.size());
   if (found < 0) return Action::Error(Errno::Last());
-  if (call.request.header.uid != 0)
-    found = static_cast<ssize_t>(WithoutTrusted(names, static_cast<size_t>(found)));
+  const bool administrator = call.request.header.uid == 0;
+  if (!administrator || fs.policy() != nullptr)
+    found = static_cast<ssize_t>(OnlyShown(fs, administrator, names, static_cast<size_t>(found)));
   if (in.size != 0 && static_cast<size_t>(found) > in.size) return Action::Error(Errno(ERANGE));
   return ReplyValue(call, in.size, found);
 }

@@ -14,7 +14,8 @@ abi::SxTime TimeOf(const statx_timestamp& time) { return {time.tv_sec, time.tv_n
 
 }  // namespace
 
-abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device) {
+abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device, const Policy* policy) {
+  if (policy != nullptr) return AttrOf(policy->Shown(status), device, nullptr);
   abi::Attr attr{};
   attr.ino = device.ShownInode(status.stx_ino);
   attr.size = status.stx_size;
@@ -34,7 +35,8 @@ abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device) {
   return attr;
 }
 
-abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device) {
+abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device, const Policy* policy) {
+  if (policy != nullptr) return StatxOf(policy->Shown(status), device, nullptr);
   abi::Statx out{};
   out.mask = status.stx_mask & (STATX_BASIC_STATS | STATX_BTIME);
   out.blksize = status.stx_blksize;
@@ -56,7 +58,7 @@ abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device) {
   return out;
 }
 
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode,
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Policy* policy, const Inode& inode,
                       const FileStatus& status) {
   abi::EntryOut entry{};
   entry.nodeid = inode.nodeid().value();
@@ -64,7 +66,7 @@ abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode,
   entry.entry_valid_nsec = options.entry_timeout.nanoseconds;
   entry.attr_valid = options.attr_timeout.seconds;
   entry.attr_valid_nsec = options.attr_timeout.nanoseconds;
-  entry.attr = AttrOf(status, inode.device());
+  entry.attr = AttrOf(status, inode.device(), policy);
   return entry;
 }
 
@@ -81,7 +83,7 @@ Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* paren
   if (device->may_block && !call.may_block) return Errno(EAGAIN);
   const Inode* inode = fs.inodes().Lookup(*status, device, parent, name);
   if (inode == nullptr) return Errno(ENOMEM);
-  return EntryOf(fs.options(), *inode, *status);
+  return EntryOf(fs.options(), fs.policy(), *inode, *status);
 }
 
 }  // namespace shuntfs

@@ -13,8 +13,9 @@
 
 namespace shuntfs {
 
-abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device);
-abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device);
+// The only ways from a status of SRC to what callers see. `policy` may be null.
+abi::Attr AttrOf(const FileStatus& status, const BackingDevice& device, const Policy* policy);
+abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device, const Policy* policy);
 
 // Writes a reply argument at `offset` of the reply area. EIO: the area is too small (the kernel
 // always gives room).
@@ -26,7 +27,7 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
 }
 
 // The entry for an inode whose lookup was counted.
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Inode& inode,
+abi::EntryOut EntryOf(const FileSystemOptions& options, const Policy* policy, const Inode& inode,
                       const FileStatus& status);
 
 // Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The

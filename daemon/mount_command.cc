@@ -13,6 +13,7 @@
 #include "daemon/mount_checks.h"
 #include "daemon/mount_session.h"
 #include "daemon/mount_table.h"
+#include "daemon/policy_setup.h"
 #include "daemon/unmount.h"
 
 namespace shuntfs {
@@ -53,12 +54,15 @@ int RunMountCommand(const CommandLine& line) {
   OpenStandardStreams();
   SetUpLog(line.options.log_level);
   if (absl::Status status = CheckPrivileges(line.options); !status.ok()) return Fail(status);
+  absl::StatusOr<PolicyOptions> policy =
+      ResolvePolicy(line.options, /*privileged=*/geteuid() == 0, SystemAccounts());
+  if (!policy.ok()) return Fail(policy.status());
   absl::StatusOr<MountPaths> paths = CheckPaths(line.operands[0], line.operands[1]);
   if (!paths.ok()) return Fail(paths.status());
   if (absl::Status status = CheckFuseDevice(); !status.ok()) return Fail(status);
 
   const MountRequest request{*std::move(paths), line.options.data_path, line.options,
-                             line.foreground};
+                             line.foreground, *std::move(policy)};
   if (line.foreground) return RunMountSession(request, ReadyReport());
   DetachHooks hooks;
   hooks.serve = [&request](ReadyReport report) {

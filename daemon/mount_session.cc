@@ -68,6 +68,7 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   to.device_threads = from.device_threads;
   to.read_policy = from.read_policy;
   to.write_policy = from.write_policy;
+  to.policy = request.policy;
   return to;
 }
 
@@ -246,7 +247,10 @@ std::vector<std::string> MountWords(const MountRequest& request, bool privileged
   if (options.allow_other.value_or(privileged && !options.allow_root)) {
     words.emplace_back("allow_other");
   }
-  if (options.default_permissions.value_or(privileged)) words.emplace_back("default_permissions");
+  // Where everybody is squashed, SRC's file system checks and the kernel does not.
+  const bool kernel_checks = privileged && request.policy.squash != Squash::kAll;
+  if (options.default_permissions.value_or(kernel_checks))
+    words.emplace_back("default_permissions");
   return words;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/options.h"
+#include "core/policy.h"
 #include "daemon/daemonize.h"
 #include "daemon/mount_checks.h"
 
@@ -19,6 +20,7 @@ struct MountRequest {
   std::string data_path;
   Options options;
   bool foreground = false;  // A service manager that is there started this very process.
+  PolicyOptions policy;  // what the options say of it
 };
 
 // Serves until the mount ends, and returns the exit code. `report` hears when it is ready, or why

@@ -117,6 +117,7 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs.path_fd_limit = DescriptorLimit() * kPathFdShareNumerator / kPathFdShareDenominator;
   fs.read_policy = WishOf(options.read_policy);
   fs.write_policy = WishOf(options.write_policy);
+  fs.policy = options.policy;
   Result<std::unique_ptr<FileSystem>> created = FileSystem::Create(std::move(source_fd), fs);
   if (!created.ok())
     return Failed("the source " + options.source + " cannot be used", created.error());
@@ -178,6 +179,8 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   InitWishes wishes;
   wishes.over_io_uring = ring_mode.has_value();
   wishes.writeback_cache = options.writeback;
+  // With it the kernel would check permissions by itself.
+  wishes.posix_acl = options.policy.squash != Squash::kAll;
   if (passthrough) wishes.passthrough_depth = PassthroughDepth(options.source);
   wishes.max_write_bytes = max_write_bytes_;
   wishes.max_pages_limit = MaxPagesLimit();

@@ -43,6 +43,7 @@ struct ServeOptions {
   uint32_t device_threads = 0;  // 0: as many as needed
   std::string read_policy = "auto";
   std::string write_policy = "auto";
+  PolicyOptions policy;
 };
 
 struct DataPathChoice {

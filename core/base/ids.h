@@ -34,6 +34,13 @@ using CommitId = StrongId<struct CommitIdTag, uint64_t>;
 // A ring queue of the kernel: one per possible CPU.
 using QueueId = StrongId<struct QueueIdTag, uint16_t>;
 
+// An owner or group as SRC has it, and as the callers of the mount see it. core/id_map.h turns one
+// into the other.
+using HostUid = StrongId<struct HostUidTag, uint32_t>;
+using HostGid = StrongId<struct HostGidTag, uint32_t>;
+using CallerUid = StrongId<struct CallerUidTag, uint32_t>;
+using CallerGid = StrongId<struct CallerGidTag, uint32_t>;
+
 inline constexpr NodeId kRootNodeId{1};
 
 }  // namespace shuntfs

@@ -15,6 +15,12 @@ inline constexpr size_t kNameMax = 255;
 // XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux.
 inline constexpr size_t kXattrValueMax = 65536;
 
+// What Linux shows for an owner or group that has no number here (fs.overflowuid): "nobody".
+inline constexpr uint32_t kOverflowId = 65534;
+
+// Ranges of one id map; the kernel's own maps take 340.
+inline constexpr size_t kMaxIdRanges = 340;
+
 // One request never carries more than this beside its headers: 256 pages, the default of
 // fs.fuse.max_pages_limit.
 inline constexpr uint32_t kMaxWriteBytes = 1U << 20;

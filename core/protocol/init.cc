@@ -42,6 +42,7 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   agreed.kernel_minor = in.minor;
 
   uint64_t wanted = kAlways;
+  if (!wishes.posix_acl) wanted &= ~uint64_t{abi::kInitPosixAcl};
   if (wishes.writeback_cache) wanted |= abi::kInitWritebackCache;
   if (wishes.over_io_uring) wanted |= abi::kInitOverIoUring;
   // The kernel drops one of the two, so we never ask for both (fs/fuse/inode.c,

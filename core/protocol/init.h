@@ -18,6 +18,7 @@ namespace shuntfs {
 struct InitWishes {
   bool over_io_uring = false;
   bool writeback_cache = false;
+  bool posix_acl = true;  // the kernel checks permissions, by ACLs too
   // The kernel moves file data by itself: how deep our file system then counts as stacked, 1 or 2
   // (what lies below must be less deep). 0: it does not.
   uint32_t passthrough_depth = 0;

@@ -44,7 +44,7 @@ Result<ThreadIdentity> ThreadIdentity::Adopt(bool privileged) {
 }
 
 void ThreadIdentity::SetStripsSuid(bool strips) {
-  if (!privileged_ || strips == strips_suid_) return;
+  if (!privileged_ || checked_by_backing_ || strips == strips_suid_) return;
   Capabilities caps;
   CHECK(Load(&caps)) << "capget";
   SetEffective(&caps, CAP_FSETID, !strips);
@@ -61,13 +61,16 @@ void ThreadIdentity::SetUmask(mode_t mask) {
 
 CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks)
     : thread_(thread) {
-  if (!thread_.privileged_ || (caller.uid == 0 && caller.gid == 0 && !caller.supplementary)) return;
+  const uid_t uid = caller.uid.value();
+  const gid_t gid = caller.gid.value();
+  if (!thread_.privileged_ || thread_.checked_by_backing_) return;
+  if (uid == 0 && gid == 0 && !caller.supplementary) return;
   switched_ = true;
   // The base state first, so that leaving the scope restores exactly it.
   thread_.SetStripsSuid(false);
   if (caller.supplementary) {
     groups_set_ = true;
-    const gid_t group = *caller.supplementary;
+    const gid_t group = caller.supplementary->value();
     if (syscall(SYS_setgroups, 1, &group) != 0) {
       outcome_ = Errno::Last();
       return;
@@ -75,14 +78,15 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
   }
   // setfsgid and setfsuid tell nothing of failure but by asking again. Group before user: the user
   // change drops the capabilities that the group change needs.
-  setfsgid(caller.gid);
-  setfsuid(caller.uid);
-  if (static_cast<gid_t>(setfsgid(static_cast<gid_t>(-1))) != caller.gid ||
-      static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) != caller.uid) {
+  setfsgid(gid);
+  setfsuid(uid);
+  if (static_cast<gid_t>(setfsgid(static_cast<gid_t>(-1))) != gid ||
+      static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) != uid) {
     outcome_ = Errno(EPERM);
     return;
   }
-  if (caller.uid == 0 || checks == Checks::kByBacking) return;
+  thread_.checked_by_backing_ = checks == Checks::kByBacking;
+  if (uid == 0 || checks == Checks::kByBacking) return;
   Capabilities caps;
   if (!Load(&caps)) {
     outcome_ = Errno::Last();
@@ -96,6 +100,7 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
 
 CallerScope::~CallerScope() {
   if (!switched_) return;
+  thread_.checked_by_backing_ = false;
   setfsuid(0);  // gives the file capabilities back as well
   setfsgid(0);
   CHECK(setfsuid(static_cast<uid_t>(-1)) == 0) << "the daemon's own user could not be taken back";

@@ -12,13 +12,15 @@
 #include <optional>
 
 #include "core/base/errno.h"
+#include "core/base/ids.h"
 
 namespace shuntfs {
 
+// A caller as SRC knows it.
 struct Caller {
-  uid_t uid = 0;
-  gid_t gid = 0;
-  std::optional<gid_t> supplementary;  // the one group that matters for the operation
+  HostUid uid;
+  HostGid gid;
+  std::optional<HostGid> supplementary;  // the one group that matters for the operation
 };
 
 class ThreadIdentity {
@@ -31,8 +33,12 @@ class ThreadIdentity {
 
   bool privileged() const { return privileged_; }
 
+  // A CallerScope whose rights the backing file system checks is in effect.
+  bool checked_by_backing() const { return checked_by_backing_; }
+
   // Whether writes and truncates of this thread strip setuid and setgid bits (no CAP_FSETID) or
-  // leave them, as the caller's own would. Costs a system call only when it changes.
+  // leave them, as the caller's own would. Costs a system call only when it changes. Without effect
+  // while the backing file system checks a caller's rights: that caller decides by itself.
   void SetStripsSuid(bool strips);
 
   // Sets the thread's umask. Costs a system call only when it changes.
@@ -44,13 +50,15 @@ class ThreadIdentity {
 
   bool privileged_;
   bool strips_suid_ = false;
+  bool checked_by_backing_ = false;
   mode_t umask_ = 0;
 };
 
 // Acts as `caller` until it goes: what is created then belongs to the caller. The kernel has
 // checked the caller's permission already (default_permissions), so the thread keeps
 // CAP_DAC_OVERRIDE: the backing file system is not asked a second time with fewer groups than the
-// caller has. Aborts the process if the daemon's own identity cannot be taken back.
+// caller has. Within a scope that lets the backing file system check, another has no effect. Aborts
+// the process if the daemon's own identity cannot be taken back.
 class CallerScope {
  public:
   enum class Checks {

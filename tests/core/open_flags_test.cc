@@ -18,6 +18,9 @@ namespace {
 
 constexpr int kAlways = O_CLOEXEC | O_NONBLOCK;
 
+// A thread that acts as the daemon.
+ThreadIdentity Identity() { return *ThreadIdentity::Adopt(/*privileged=*/false); }
+
 TEST(BackingOpenFlags, KeepWhatMattersForTheBackingFile) {
   struct Row {
     int requested;
@@ -36,7 +39,8 @@ TEST(BackingOpenFlags, KeepWhatMattersForTheBackingFile) {
       {O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_DIRECTORY, O_RDWR},
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(BackingOpenFlags(static_cast<uint32_t>(row.requested), {}), row.backing | kAlways)
+    EXPECT_EQ(BackingOpenFlags(static_cast<uint32_t>(row.requested), {}, Identity()),
+              row.backing | kAlways)
         << std::oct << row.requested;
   }
 }
@@ -44,18 +48,18 @@ TEST(BackingOpenFlags, KeepWhatMattersForTheBackingFile) {
 TEST(BackingOpenFlags, WritebackReadsWhatAWriteOnlyFileChangesInPart) {
   FileSystemOptions options;
   options.writeback = true;
-  EXPECT_EQ(BackingOpenFlags(O_WRONLY, options), O_RDWR | kAlways);
-  EXPECT_EQ(BackingOpenFlags(O_WRONLY | O_TRUNC, options), O_RDWR | O_TRUNC | kAlways);
-  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options), O_RDONLY | kAlways);
+  EXPECT_EQ(BackingOpenFlags(O_WRONLY, options, Identity()), O_RDWR | kAlways);
+  EXPECT_EQ(BackingOpenFlags(O_WRONLY | O_TRUNC, options, Identity()), O_RDWR | O_TRUNC | kAlways);
+  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options, Identity()), O_RDONLY | kAlways);
 }
 
 TEST(BackingOpenFlags, NoatimeIsForThoseWhoMay) {
   FileSystemOptions options;
   options.noatime = true;
   options.privileged = true;
-  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options), O_RDONLY | O_NOATIME | kAlways);
+  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options, Identity()), O_RDONLY | O_NOATIME | kAlways);
   options.privileged = false;
-  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options), O_RDONLY | kAlways);
+  EXPECT_EQ(BackingOpenFlags(O_RDONLY, options, Identity()), O_RDONLY | kAlways);
 }
 
 TEST(IsSynchronous, KnowsBothKinds) {

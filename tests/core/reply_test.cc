@@ -35,7 +35,7 @@ FileStatus Sample() {
 }
 
 TEST(AttrOf, TakesEveryFieldOver) {
-  const abi::Attr attr = AttrOf(Sample(), BackingDevice{});
+  const abi::Attr attr = AttrOf(Sample(), BackingDevice{}, nullptr);
   EXPECT_EQ(attr.ino, 77u);
   EXPECT_EQ(attr.size, uint64_t{5} << 32);
   EXPECT_EQ(attr.blocks, 12u);
@@ -70,7 +70,8 @@ TEST(AttrOf, EncodesDeviceNumbersAsTheKernelDoes) {
     FileStatus status{};
     status.stx_rdev_major = row.major;
     status.stx_rdev_minor = row.minor;
-    EXPECT_EQ(AttrOf(status, BackingDevice{}).rdev, row.word) << row.major << ":" << row.minor;
+    EXPECT_EQ(AttrOf(status, BackingDevice{}, nullptr).rdev, row.word)
+        << row.major << ":" << row.minor;
   }
 }
 
@@ -78,7 +79,7 @@ TEST(AttrOf, KeepsTimesBefore1970) {
   FileStatus status{};
   status.stx_mtime.tv_sec = -2;
   status.stx_mtime.tv_nsec = 999'999'999;
-  const abi::Attr attr = AttrOf(status, BackingDevice{});
+  const abi::Attr attr = AttrOf(status, BackingDevice{}, nullptr);
   EXPECT_EQ(static_cast<int64_t>(attr.mtime), -2);
   EXPECT_EQ(attr.mtimensec, 999'999'999u);
 }
@@ -86,15 +87,15 @@ TEST(AttrOf, KeepsTimesBefore1970) {
 TEST(AttrOf, ShowsNumbersOfForeignFileSystemsApart) {
   BackingDevice foreign;
   foreign.index = 2;
-  EXPECT_EQ(AttrOf(Sample(), foreign).ino, 77 | uint64_t{2} << 48);
-  EXPECT_EQ(StatxOf(Sample(), foreign).ino, 77 | uint64_t{2} << 48);
+  EXPECT_EQ(AttrOf(Sample(), foreign, nullptr).ino, 77 | uint64_t{2} << 48);
+  EXPECT_EQ(StatxOf(Sample(), foreign, nullptr).ino, 77 | uint64_t{2} << 48);
 }
 
 TEST(StatxOf, TakesEveryFieldOver) {
   FileStatus status = Sample();
   status.stx_rdev_major = 259;
   status.stx_rdev_minor = 0x12345;
-  const abi::Statx out = StatxOf(status, BackingDevice{});
+  const abi::Statx out = StatxOf(status, BackingDevice{}, nullptr);
   EXPECT_EQ(out.mask, STATX_BASIC_STATS | STATX_BTIME) << "no more than FUSE knows";
   EXPECT_EQ(out.ino, 77u);
   EXPECT_EQ(out.size, uint64_t{5} << 32);
@@ -126,7 +127,7 @@ TEST(EntryOf, CarriesNumberAndTimeouts) {
   FileSystemOptions options;
   options.entry_timeout = CacheTimeout::FromSeconds(2.5);
   options.attr_timeout = CacheTimeout::FromSeconds(0.25);
-  const abi::EntryOut entry = EntryOf(options, *table.root(), status);
+  const abi::EntryOut entry = EntryOf(options, nullptr, *table.root(), status);
   EXPECT_EQ(entry.nodeid, kRootNodeId.value());
   EXPECT_EQ(entry.entry_valid, 2u);
   EXPECT_EQ(entry.entry_valid_nsec, 500'000'000u);

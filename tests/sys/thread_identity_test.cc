@@ -22,7 +22,8 @@
 namespace shuntfs {
 namespace {
 
-constexpr Caller kCaller{1234, 5678, std::nullopt};
+constexpr uint32_t kNoId = 0xffffffff;
+constexpr Caller kCaller{HostUid(1234), HostGid(5678), std::nullopt};
 
 // What the kernel says of the calling thread.
 struct ThreadState {
@@ -66,8 +67,8 @@ class ThreadIdentityTest : public ::testing::Test {
     if (geteuid() != 0) GTEST_SKIP() << "needs root to act as another user";
     bool mapped = true;
     std::thread([&mapped] {
-      setfsuid(kCaller.uid);
-      mapped = static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) == kCaller.uid;
+      setfsuid(kCaller.uid.value());
+      mapped = static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) == kCaller.uid.value();
     }).join();
     if (!mapped) GTEST_SKIP() << "user 1234 does not exist in this user namespace";
   }
@@ -113,6 +114,34 @@ TEST_F(ThreadIdentityTest, AThreadStartedByOneThatStripsDoesNotStripItself) {
   });
 }
 
+TEST_F(ThreadIdentityTest, WhoSourceChecksStaysWhoTheyAreUntilTheEnd) {
+  Serve([](ThreadIdentity& identity) {
+    {
+      const CallerScope scope(identity, kCaller, CallerScope::Checks::kByBacking);
+      ASSERT_TRUE(scope.outcome().ok());
+      EXPECT_TRUE(identity.checked_by_backing());
+      const ThreadState outer = ThreadState::Now();
+      EXPECT_FALSE(outer.Has(CAP_DAC_OVERRIDE));
+      EXPECT_FALSE(outer.Has(CAP_FSETID));
+      {
+        const CallerScope inner(identity, Caller{HostUid(5), HostGid(6), std::nullopt});
+        EXPECT_TRUE(inner.outcome().ok());
+        EXPECT_EQ(ThreadState::Now(), outer);
+      }
+      // A caller whom the file system checks gets no capability from what an operation asks for.
+      identity.SetStripsSuid(true);
+      identity.SetStripsSuid(false);
+      EXPECT_EQ(ThreadState::Now(), outer);
+      identity.SetStripsSuid(true);
+    }
+    EXPECT_FALSE(identity.checked_by_backing());
+    EXPECT_TRUE(ThreadState::Now().Has(CAP_FSETID));
+    // What was asked for inside is not remembered outside.
+    identity.SetStripsSuid(true);
+    EXPECT_FALSE(ThreadState::Now().Has(CAP_FSETID));
+  });
+}
+
 TEST_F(ThreadIdentityTest, AScopeTakesTheCallersIdentityAndGivesItBack) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
@@ -120,8 +149,8 @@ TEST_F(ThreadIdentityTest, AScopeTakesTheCallersIdentityAndGivesItBack) {
       const CallerScope scope(identity, kCaller);
       ASSERT_TRUE(scope.outcome().ok());
       const ThreadState inside = ThreadState::Now();
-      EXPECT_EQ(inside.FsId("Uid"), kCaller.uid);
-      EXPECT_EQ(inside.FsId("Gid"), kCaller.gid);
+      EXPECT_EQ(inside.FsId("Uid"), kCaller.uid.value());
+      EXPECT_EQ(inside.FsId("Gid"), kCaller.gid.value());
       EXPECT_EQ(inside.Groups(), "");
       EXPECT_TRUE(inside.Has(CAP_DAC_OVERRIDE));
       EXPECT_TRUE(inside.Has(CAP_DAC_READ_SEARCH));
@@ -138,7 +167,7 @@ TEST_F(ThreadIdentityTest, AScopeWithASupplementaryGroupGivesItBack) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
     {
-      const CallerScope scope(identity, Caller{kCaller.uid, kCaller.gid, 4321});
+      const CallerScope scope(identity, Caller{kCaller.uid, kCaller.gid, HostGid(4321)});
       ASSERT_TRUE(scope.outcome().ok());
       EXPECT_EQ(ThreadState::Now().Groups(), "4321");
     }
@@ -164,10 +193,10 @@ TEST_F(ThreadIdentityTest, RootInAnotherGroupKeepsItsCapabilities) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
     {
-      const CallerScope scope(identity, Caller{0, kCaller.gid, std::nullopt});
+      const CallerScope scope(identity, Caller{HostUid(0), kCaller.gid, std::nullopt});
       ASSERT_TRUE(scope.outcome().ok());
       const ThreadState inside = ThreadState::Now();
-      EXPECT_EQ(inside.FsId("Gid"), kCaller.gid);
+      EXPECT_EQ(inside.FsId("Gid"), kCaller.gid.value());
       EXPECT_EQ(inside.lines.at("CapEff"), before.lines.at("CapEff"));
     }
     EXPECT_EQ(ThreadState::Now(), before);
@@ -177,14 +206,14 @@ TEST_F(ThreadIdentityTest, RootInAnotherGroupKeepsItsCapabilities) {
 TEST_F(ThreadIdentityTest, AnIdentityThatCannotBeTakenIsToldAndUndone) {
   Serve([](ThreadIdentity& identity) {
     const ThreadState before = ThreadState::Now();
-    for (const Caller& nobody :
-         {Caller{static_cast<uid_t>(-1), 5, std::nullopt}, Caller{5, static_cast<gid_t>(-1), 7},
-          Caller{5, 5, static_cast<gid_t>(-1)}}) {
+    for (const Caller& nobody : {Caller{HostUid(kNoId), HostGid(5), std::nullopt},
+                                 Caller{HostUid(5), HostGid(kNoId), HostGid(7)},
+                                 Caller{HostUid(5), HostGid(5), HostGid(kNoId)}}) {
       {
         const CallerScope scope(identity, nobody);
-        EXPECT_FALSE(scope.outcome().ok()) << nobody.uid << ":" << nobody.gid;
+        EXPECT_FALSE(scope.outcome().ok()) << nobody.uid.value() << ":" << nobody.gid.value();
       }
-      EXPECT_EQ(ThreadState::Now(), before) << nobody.uid << ":" << nobody.gid;
+      EXPECT_EQ(ThreadState::Now(), before) << nobody.uid.value() << ":" << nobody.gid.value();
     }
   });
 }
@@ -239,9 +268,9 @@ TEST_F(ThreadIdentityTest, WhatIsMadeInAScopeBelongsToTheCaller) {
       EXPECT_EQ(errno, EACCES);
     }
   });
-  EXPECT_EQ(tree_.Status("d").stx_uid, kCaller.uid);
-  EXPECT_EQ(tree_.Status("d").stx_gid, kCaller.gid);
-  EXPECT_EQ(tree_.Status("n").stx_uid, kCaller.uid);
+  EXPECT_EQ(tree_.Status("d").stx_uid, kCaller.uid.value());
+  EXPECT_EQ(tree_.Status("d").stx_gid, kCaller.gid.value());
+  EXPECT_EQ(tree_.Status("n").stx_uid, kCaller.uid.value());
   EXPECT_EQ(tree_.Status("own").stx_uid, 0u);
   EXPECT_FALSE(tree_.Exists("refused"));
 }
@@ -253,12 +282,12 @@ TEST_F(ThreadIdentityTest, ScopesOfTwoThreadsDoNotMeet) {
       Result<ThreadIdentity> mine = ThreadIdentity::Adopt(/*privileged=*/true);
       ASSERT_TRUE(mine.ok());
       for (uid_t uid = 1; uid < 300; ++uid) {
-        const CallerScope scope(*mine, Caller{uid, uid, std::nullopt});
+        const CallerScope scope(*mine, Caller{HostUid(uid), HostGid(uid), std::nullopt});
         EXPECT_EQ(ThreadState::Now().FsId("Uid"), uid);
       }
     });
     for (uid_t uid = 1001; uid < 1300; ++uid) {
-      const CallerScope scope(identity, Caller{uid, uid, std::nullopt});
+      const CallerScope scope(identity, Caller{HostUid(uid), HostGid(uid), std::nullopt});
       EXPECT_EQ(ThreadState::Now().FsId("Uid"), uid);
     }
     other.join();
@@ -273,7 +302,7 @@ TEST(UnprivilegedIdentity, NeverSwitches) {
     EXPECT_FALSE(identity->privileged());
     const ThreadState before = ThreadState::Now();
     EXPECT_EQ(before.lines.at("Umask"), "0000");
-    const CallerScope scope(*identity, Caller{kCaller.uid, kCaller.gid, 4321});
+    const CallerScope scope(*identity, Caller{kCaller.uid, kCaller.gid, HostGid(4321)});
     EXPECT_TRUE(scope.outcome().ok());
     identity->SetStripsSuid(true);
     EXPECT_EQ(ThreadState::Now(), before);

@@ -1,0 +1,27 @@
+#include "core/name_patterns.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+namespace shuntfs {
+
+NamePatterns::NamePatterns(std::span<const std::string> patterns) {
+  for (const std::string& pattern : patterns) {
+    if (pattern.find_first_of("*?[\\") == std::string::npos) {
+      names_.push_back(pattern);
+    } else {
+      patterns_.push_back(pattern);
+    }
+  }
+  std::sort(names_.begin(), names_.end());
+}
+
+bool NamePatterns::Match(std::string_view name) const {
+  if (std::binary_search(names_.begin(), names_.end(), name)) return true;
+  return std::any_of(patterns_.begin(), patterns_.end(), [name](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), name.data(), 0) == 0;
+  });
+}
+
+}  // namespace shuntfs

@@ -1,0 +1,152 @@
+// What an operator wants to be different from SRC: whose the files are, which permissions they
+// show, who acts as whom, what is not there, what is refused.
+//
+// Floor 2: immutable, pure decisions, any thread. A file system without any such wish has no Policy
+// at all. Where it is asked (docs/architecture.md): FileSystem::Dispatch, before the handler, what
+// is refused and who is checked by SRC's file system; CallerOf, the only place that makes an
+// identity from a request; AttrOf and StatxOf, the only places that make attributes from a status;
+// SETATTR, the xattr operations and the directory reader for what they carry.
+#ifndef SHUNTFS_CORE_POLICY_H_
+#define SHUNTFS_CORE_POLICY_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/base/limits.h"
+#include "core/id_map.h"
+#include "core/name_patterns.h"
+#include "core/protocol/request.h"
+#include "core/sys/file_status.h"
+#include "core/sys/thread_identity.h"
+
+namespace shuntfs {
+
+// Permission bits: those outside `keep` are taken away, then those in `add` are set. Set-user-ID,
+// set-group-ID and sticky stay.
+struct ModeRule {
+  uint32_t keep = 0777;
+  uint32_t add = 0;
+
+  uint32_t Apply(uint32_t mode) const { return (mode & (keep | ~uint32_t{0777})) | add; }
+  // The bits that come out as they went in.
+  uint32_t free() const { return keep & ~add; }
+  bool trivial() const { return free() == 0777; }
+};
+
+// Who has in SRC the rights of one ordinary user, whoever they are here.
+enum class Squash : uint8_t { kNone, kRoot, kAll };
+
+// Which extended attributes there are. POSIX ACLs can be read in any case: the kernel checks by
+// them.
+enum class XattrRule : uint8_t {
+  kAll,
+  kReadOnly,      // all, and none can be changed
+  kUnprivileged,  // neither trusted.* nor security.*
+  kUser,          // user.* alone
+  kNone,
+};
+
+struct PolicyOptions {
+  bool read_only = false;
+  UserMap users;
+  GroupMap groups;
+  // Shown as the owner of everything.
+  std::optional<CallerUid> force_user;
+  std::optional<CallerGid> force_group;
+  // Owns what is made, whoever makes it.
+  std::optional<HostUid> create_user;
+  std::optional<HostGid> create_group;
+  Squash squash = Squash::kNone;
+  HostUid squash_user{kOverflowId};
+  HostGid squash_group{kOverflowId};
+  // What is shown, and what is made.
+  ModeRule file_mode;
+  ModeRule dir_mode;
+  ModeRule create_file_mode;
+  ModeRule create_dir_mode;
+  NamePatterns hidden;
+  XattrRule xattr = XattrRule::kAll;
+
+  // Whether there is anything to enforce.
+  bool any() const;
+};
+
+inline constexpr std::string_view kAccessAcl = "system.posix_acl_access";
+inline constexpr std::string_view kDefaultAcl = "system.posix_acl_default";
+
+class Policy {
+ public:
+  explicit Policy(PolicyOptions options) : options_(std::move(options)) {}
+
+  // -- Before the handler (policy_admit.cc) --
+
+  // Whether the operation is refused outright: read-only, names that are not there, attributes that
+  // are not there.
+  Outcome Admit(const Request& request) const;
+  // The identity under which SRC's file system is to check this request; none: the kernel has
+  // checked. Squashed callers, and callers without a number in SRC, who have nobody's rights.
+  std::optional<Caller> CheckedAs(const Request& request) const;
+
+  // -- Who the caller is in SRC --
+
+  // EOVERFLOW: nobody who could own anything there.
+  Result<Caller> CallerOf(const Request& request) const;
+
+  // -- What is shown --
+
+  FileStatus Shown(const FileStatus& status) const;
+  bool Hides(std::string_view name) const { return options_.hidden.Match(name); }
+  bool hides_names() const { return !options_.hidden.empty(); }
+
+  // -- What is changed --
+
+  // The change in terms of SRC, of a file whose status there is `status`. EPERM: the owner is
+  // forced. EOVERFLOW: the new owner has no number in SRC, or the permissions that were seen are
+  // not the file's, since its owner has no number here.
+  Result<abi::SetattrIn> ToHost(const abi::SetattrIn& in, const FileStatus& status) const;
+  // Mode and umask that a new file is made with.
+  struct NewMode {
+    uint32_t mode;
+    uint32_t umask;
+  };
+  NewMode ForNew(uint32_t mode, uint32_t umask, bool directory) const;
+
+  // -- Extended attributes (policy_xattr.cc) --
+
+  bool ShowsXattr(std::string_view name) const;
+  // The value of an ACL attribute of a file with this status, in place. EINVAL: it is none. ToHost
+  // also fails like the one above.
+  Outcome AclToCaller(std::string_view name, const FileStatus& status,
+                      std::span<std::byte> value) const;
+  Outcome AclToHost(std::string_view name, const FileStatus& status,
+                    std::span<std::byte> value) const;
+  // Whether ACLs have to go through the two above.
+  bool changes_acls() const;
+
+ private:
+  bool Squashed(const Request& request) const;
+  bool KnowsCaller(const Request& request) const {
+    return options_.users.ToHost(CallerUid(request.header.uid)).has_value();
+  }
+  // An owner or group without a number here is shown as kOverflowId, with no more rights than
+  // everybody has: no caller can be that owner.
+  bool OwnerUnknown(const FileStatus& status) const;
+  bool GroupUnknown(const FileStatus& status) const;
+  const ModeRule& RuleFor(const FileStatus& status) const {
+    return S_ISDIR(status.stx_mode) ? options_.dir_mode : options_.file_mode;
+  }
+  bool MapsIds() const { return !options_.users.identity() || !options_.groups.identity(); }
+
+  Outcome AdmitName(const Request& request) const;
+  Outcome AdmitXattr(const Request& request) const;
+
+  const PolicyOptions options_;
+};
+
+inline bool IsAcl(std::string_view name) { return name == kAccessAcl || name == kDefaultAcl; }
+
+}  // namespace shuntfs
+
+#endif  // SHUNTFS_CORE_POLICY_H_

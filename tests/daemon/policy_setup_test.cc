@@ -1,0 +1,121 @@
+#include "daemon/policy_setup.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/configuration.h"
+#include "core/base/limits.h"
+
+namespace shuntfs {
+namespace {
+
+std::optional<uint32_t> Known(const std::string& name) {
+  const std::map<std::string, uint32_t> names = {{"alice", 1000}, {"www", 33}, {"root", 0}};
+  const auto found = names.find(name);
+  return found == names.end() ? std::nullopt : std::optional<uint32_t>(found->second);
+}
+
+absl::StatusOr<PolicyOptions> Resolve(const std::string& words, bool privileged = true) {
+  std::vector<Setting> settings;
+  EXPECT_TRUE(ParseOptionList(words, &settings).ok()) << words;
+  Configuration configuration;
+  configuration.Add(settings);
+  return ResolvePolicy(configuration.ToOptions(), privileged, Accounts{Known, Known});
+}
+
+TEST(ResolvePolicy, WithoutOptionsThereIsNothing) {
+  const auto policy = Resolve("");
+  ASSERT_TRUE(policy.ok());
+  EXPECT_FALSE(policy->any());
+}
+
+TEST(ResolvePolicy, ReadsMaps) {
+  const auto policy = Resolve("map_users=root:root/1000:2000:10,map_groups=alice:7/same");
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  EXPECT_EQ(policy->users.ToCaller(HostUid(0)), CallerUid(0));
+  EXPECT_EQ(policy->users.ToCaller(HostUid(1009)), CallerUid(2009));
+  EXPECT_FALSE(policy->users.ToCaller(HostUid(5)));
+  EXPECT_EQ(policy->groups.ToCaller(HostGid(1000)), CallerGid(7));
+  EXPECT_EQ(policy->groups.ToCaller(HostGid(5)), CallerGid(5));
+  EXPECT_FALSE(policy->groups.ToCaller(HostGid(7)));
+}
+
+TEST(ResolvePolicy, ReadsTheRest) {
+  const auto policy = Resolve(
+      "ro,force_user=www,force_group=34,create_user=alice,create_group=5,squash=root,"
+      "squash_user=1001,squash_group=1002,file_mode=750:002,dir_mode=770,create_file_mode=660:020,"
+      "create_dir_mode=770:070,hide=.git/*.key,xattrs=user");
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  EXPECT_TRUE(policy->read_only);
+  EXPECT_EQ(policy->force_user, CallerUid(33));
+  EXPECT_EQ(policy->force_group, CallerGid(34));
+  EXPECT_EQ(policy->create_user, HostUid(1000));
+  EXPECT_EQ(policy->create_group, HostGid(5));
+  EXPECT_EQ(policy->squash, Squash::kRoot);
+  EXPECT_EQ(policy->squash_user, HostUid(1001));
+  EXPECT_EQ(policy->squash_group, HostGid(1002));
+  EXPECT_EQ(policy->file_mode.keep, 0750u);
+  EXPECT_EQ(policy->file_mode.add, 0002u);
+  EXPECT_EQ(policy->dir_mode.keep, 0770u);
+  EXPECT_EQ(policy->dir_mode.add, 0u);
+  EXPECT_EQ(policy->create_file_mode.add, 0020u);
+  EXPECT_EQ(policy->create_dir_mode.add, 0070u);
+  EXPECT_TRUE(policy->hidden.Match("x.key"));
+  EXPECT_EQ(policy->xattr, XattrRule::kUser);
+}
+
+TEST(ResolvePolicy, SaysWhatIsWrong) {
+  struct Row {
+    const char* words;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"map_users=1000", "a range is SRC:HERE"},
+      {"map_users=1000:2000:0", "its count is 0"},
+      {"map_users=1000:2000:x", "its count is no number"},
+      {"map_users=1000:2000//5:5", "a range is SRC:HERE"},
+      {"map_users=bob:2000", "no such name"},
+      {"map_users=4294967295:0", "ids go from 0 to 4294967294"},
+      {"map_users=4294967294:0:2", "beyond the last id"},
+      {"map_users=5:65534", "nothing can be mapped to 65534"},
+      {"map_users=1:2/1:3", "\"1:3\": an id of SRC"},
+      {"map_groups=1:2/3:2", "\"3:2\": a number that it gives"},
+      {"force_user=-1", "no such name"},
+      {"squash=all,squash_user=root", "name an ordinary user"},
+      {"file_mode=888", "permissions are octal"},
+      {"dir_mode=4755", "permissions are octal"},
+      {"create_file_mode=7:7:7", "KEEP:ADD"},
+      {"hide=a//b", "names or patterns"},
+      {"hide=..", "names or patterns"},
+  };
+  for (const Row& row : rows) {
+    const auto policy = Resolve(row.words);
+    ASSERT_FALSE(policy.ok()) << row.words;
+    EXPECT_EQ(policy.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(policy.status().message().find(row.says), std::string::npos)
+        << row.words << ": " << policy.status();
+  }
+}
+
+TEST(ResolvePolicy, WithoutRootNobodyActsAsOthers) {
+  for (const char* words : {"map_users=1:1", "map_groups=1:1", "create_user=1", "create_group=1",
+                            "squash=root", "squash=all"}) {
+    const auto policy = Resolve(words, /*privileged=*/false);
+    ASSERT_FALSE(policy.ok()) << words;
+    EXPECT_EQ(policy.status().code(), absl::StatusCode::kPermissionDenied);
+  }
+  EXPECT_TRUE(
+      Resolve("ro,force_user=1,force_group=1,file_mode=770,hide=a,xattrs=none", false).ok());
+}
+
+TEST(SystemAccounts, KnowRootAndNoStranger) {
+  EXPECT_EQ(SystemAccounts().user("root"), 0u);
+  EXPECT_EQ(SystemAccounts().group("root"), 0u);
+  EXPECT_EQ(SystemAccounts().user("no such user"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace shuntfs

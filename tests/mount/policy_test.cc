@@ -1,0 +1,370 @@
+// Whose files these are, what may be done with them and which names there are, where a mount says
+// otherwise than SRC.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/mount/acl.h"
+#include "tests/mount/fixture.h"
+
+namespace shuntfs::mount_test {
+namespace {
+
+// Alice's and Bob's files in SRC, and somebody's who is nobody here.
+constexpr uid_t kAliceInSrc = 51000;
+constexpr uid_t kBobInSrc = 51001;
+constexpr uid_t kStranger = 51007;
+constexpr uid_t kNobody = 65534;
+
+const char kMaps[] = "map_users=0:0/51000:12345/51001:23456,map_groups=0:0/51000:12345/51001:23456";
+
+class Policies : public Ops {
+ protected:
+  void SetUp() override {
+    if (plain()) {
+      GTEST_SKIP() << "a bind mount has no policy";
+    }
+    Ops::SetUp();
+  }
+  void TearDown() override {
+    if (!plain()) {
+      Ops::TearDown();
+    }
+  }
+
+  // In SRC, with the same number for user and group.
+  static void MakeFile(const std::string& name, uid_t owner, mode_t mode) {
+    ASSERT_TRUE(WriteFile(Src(name), "content of " + name));
+    ASSERT_EQ(chown(Src(name).c_str(), owner, owner), 0);
+    ASSERT_EQ(chmod(Src(name).c_str(), mode), 0);
+  }
+  static void MakeDirectory(const std::string& name, uid_t owner, mode_t mode) {
+    ASSERT_EQ(mkdir(Src(name).c_str(), 0700), 0);
+    ASSERT_EQ(chown(Src(name).c_str(), owner, owner), 0);
+    ASSERT_EQ(chmod(Src(name).c_str(), mode), 0);
+  }
+  static int Opens(const Identity& who, const std::string& name, int flags) {
+    return RunAs(who, [&] { return ErrorOf(File(Mnt(name), flags).get()); });
+  }
+  static long SetAcl(const std::string& path, const char* name,
+                     const std::vector<AclEntry>& entries) {
+    const std::string value = EncodeAcl(entries);
+    return setxattr(path.c_str(), name, value.data(), value.size(), 0);
+  }
+};
+
+TEST_F(Policies, MapsShowOwnersAndGiveWhatIsMadeToTheirs) {
+  MakeFile("alice", kAliceInSrc, 0600);
+  MakeFile("bob", kBobInSrc, 0600);
+  MakeDirectory("d", kAliceInSrc, 0700);
+  Remount(kMaps);
+  Serves("CREATE");
+  Serves("MKDIR");
+  EXPECT_EQ(OwnerOf(Mnt("alice")), "12345:12345");
+  EXPECT_EQ(OwnerOf(Mnt("bob")), "23456:23456");
+  EXPECT_EQ(Opens(kAlice, "alice", O_RDWR), 0);
+  EXPECT_EQ(Opens(kAlice, "bob", O_RDONLY), EACCES);
+  EXPECT_EQ(RunAs(kAlice,
+                  [&] {
+                    File(Mnt("d/file"), O_CREAT | O_RDWR, 0640);
+                    mkdir(Mnt("d/dir").c_str(), 0750);
+                    symlink("file", Mnt("d/link").c_str());
+                    mkfifo(Mnt("d/fifo").c_str(), 0600);
+                    const File nameless(Mnt("d"), O_TMPFILE | O_RDWR, 0600);
+                    const std::string by_fd = "/proc/self/fd/" + std::to_string(nameless.get());
+                    linkat(AT_FDCWD, by_fd.c_str(), AT_FDCWD, Mnt("d/tmpfile").c_str(),
+                           AT_SYMLINK_FOLLOW);
+                    return ErrorOf(link(Mnt("d/file").c_str(), Mnt("d/hard").c_str()));
+                  }),
+            0);
+  for (const char* name : {"d/file", "d/dir", "d/link", "d/fifo", "d/tmpfile", "d/hard"}) {
+    EXPECT_EQ(OwnerOf(Src(name)), "51000:51000") << name;
+    EXPECT_EQ(OwnerOf(Mnt(name)), "12345:12345") << name;
+  }
+  EXPECT_EQ(ListDirectory(Mnt("d")), ListDirectory(Src("d")));
+}
+
+TEST_F(Policies, OwnersWithoutANumberAreNobody) {
+  MakeFile("theirs", kStranger, 0664);
+  Remount(kMaps);
+  Serves("SETATTR");
+  EXPECT_EQ(OwnerOf(Mnt("theirs")), "65534:65534");
+  EXPECT_EQ(ModeOf(Mnt("theirs")), 0444u) << "no more than everybody has";
+  EXPECT_EQ(ErrorOf(chmod(Mnt("theirs").c_str(), 0600)), EOVERFLOW);
+  EXPECT_EQ(ModeOf(Src("theirs")), 0664u);
+  EXPECT_EQ(ErrorOf(chown(Mnt("theirs").c_str(), kStranger, static_cast<gid_t>(-1))), EOVERFLOW);
+  EXPECT_EQ(ErrorOf(chown(Mnt("theirs").c_str(), static_cast<uid_t>(-1), kNobody)), EOVERFLOW);
+  EXPECT_EQ(OwnerOf(Src("theirs")), "51007:51007");
+  EXPECT_EQ(ErrorOf(chown(Mnt("theirs").c_str(), kAlice.uid, kBob.gid)), 0);
+  EXPECT_EQ(OwnerOf(Src("theirs")), "51000:51001");
+  EXPECT_EQ(OwnerOf(Mnt("theirs")), "12345:23456");
+}
+
+TEST_F(Policies, CallersWithoutANumberMakeNothingAndHaveNobodysRights) {
+  MakeFile("theirs", kStranger, 0660);
+  MakeFile("open", kStranger, 0644);
+  MakeDirectory("d", 0, 0777);
+  Remount(kMaps);
+  Serves("CREATE");
+  const Identity nobody{kNobody, kNobody, {}};
+  const Identity member{kAlice.uid, kAlice.gid, {kNobody}};
+  for (const Identity& who : {nobody, Identity{777, 777, {}}, Identity{kAlice.uid, 777, {}}}) {
+    EXPECT_EQ(Opens(who, "d/new", O_CREAT | O_RDWR), EOVERFLOW) << who.uid;
+    EXPECT_EQ(RunAs(who, [&] { return ErrorOf(mkdir(Mnt("d/dir").c_str(), 0755)); }), EOVERFLOW);
+    EXPECT_EQ(Opens(who, "theirs", O_RDONLY), EACCES) << who.uid;
+    EXPECT_EQ(Opens(who, "open", O_RDONLY), 0) << who.uid;
+    EXPECT_NE(RunAs(who, [&] { return ErrorOf(chmod(Mnt("open").c_str(), 0666)); }), 0);
+    EXPECT_NE(
+        RunAs(who, [&] { return ErrorOf(utimensat(AT_FDCWD, Mnt("open").c_str(), nullptr, 0)); }),
+        0);
+  }
+  EXPECT_EQ(Opens(member, "theirs", O_RDONLY), EACCES) << "65534 is no group of theirs";
+  EXPECT_TRUE(ListDirectory(Src("d")).empty());
+  EXPECT_EQ(ModeOf(Src("open")), 0644u);
+}
+
+TEST_F(Policies, TheRestCanKeepItsNumbers) {
+  MakeFile("alice", kAliceInSrc, 0600);
+  MakeFile("theirs", kStranger, 0640);
+  Remount("map_users=51000:12345/same");
+  Serves("GETATTR");
+  EXPECT_EQ(OwnerOf(Mnt("alice")), "12345:51000");
+  EXPECT_EQ(OwnerOf(Mnt("theirs")), "51007:51007");
+  EXPECT_EQ(ModeOf(Mnt("theirs")), 0640u);
+}
+
+TEST_F(Policies, AclsAreMappedBothWays) {
+  MakeFile("f", kAliceInSrc, 0640);
+  ASSERT_EQ(SetAcl(Src("f"), kAccessAcl,
+                   {{AclTag::kUserObject, 6},
+                    {AclTag::kUser, 4, kBobInSrc},
+                    {AclTag::kGroupObject, 0},
+                    {AclTag::kMask, 4},
+                    {AclTag::kOther, 0}}),
+            0);
+  Remount(kMaps);
+  Serves("GETXATTR");
+  Serves("SETXATTR");
+  const std::vector<AclEntry> here = {{AclTag::kUserObject, 6},
+                                      {AclTag::kUser, 4, kBob.uid},
+                                      {AclTag::kGroupObject, 0},
+                                      {AclTag::kMask, 4},
+                                      {AclTag::kOther, 0}};
+  EXPECT_TRUE(Xattr(Mnt("f"), kAccessAcl) == EncodeAcl(here));
+  EXPECT_EQ(Opens(kBob, "f", O_RDONLY), 0);
+  EXPECT_EQ(Opens(kBob, "f", O_RDWR), EACCES);
+  EXPECT_EQ(Opens({kBobInSrc, kBobInSrc, {}}, "f", O_RDONLY), EACCES);
+  // Written back, and with an entry more.
+  std::vector<AclEntry> more = here;
+  more.insert(more.begin() + 3, {AclTag::kGroup, 4, kAlice.gid});
+  EXPECT_EQ(RunAs(kAlice, [&] { return ErrorOf(SetAcl(Mnt("f"), kAccessAcl, more)); }), 0);
+  EXPECT_TRUE(Xattr(Mnt("f"), kAccessAcl) == EncodeAcl(more));
+  more[1].id = kBobInSrc;
+  more[3].id = kAliceInSrc;
+  EXPECT_TRUE(Xattr(Src("f"), kAccessAcl) == EncodeAcl(more));
+  more[1].id = kStranger;
+  EXPECT_EQ(ErrorOf(SetAcl(Mnt("f"), kAccessAcl, more)), EOVERFLOW);
+}
+
+TEST_F(Policies, DefaultAclsAreInheritedByWhatCallersMake) {
+  MakeDirectory("d", kAliceInSrc, 0700);
+  Remount(kMaps);
+  Serves("SETXATTR");
+  const std::vector<AclEntry> acl = {{AclTag::kUserObject, 7},
+                                     {AclTag::kUser, 6, kBob.uid},
+                                     {AclTag::kGroupObject, 0},
+                                     {AclTag::kMask, 7},
+                                     {AclTag::kOther, 1}};
+  ASSERT_EQ(SetAcl(Mnt("d"), kDefaultAcl, acl), 0);
+  ASSERT_EQ(chmod(Mnt("d").c_str(), 0711), 0);
+  EXPECT_EQ(Opens(kAlice, "d/f", O_CREAT | O_RDWR), 0);
+  EXPECT_EQ(Opens(kBob, "d/f", O_RDWR), EACCES) << "made with mode 644: the mask has no w";
+  EXPECT_EQ(Opens(kBob, "d/f", O_RDONLY), 0);
+  EXPECT_EQ(OwnerOf(Src("d/f")), "51000:51000");
+}
+
+TEST_F(Policies, ForcedOwnersAndBits) {
+  MakeFile("f", kStranger, 0604);
+  MakeDirectory("d", kStranger, 0700);
+  MakeDirectory("all", 0, 0777);
+  ASSERT_EQ(symlink("f", Src("link").c_str()), 0);
+  Remount("force_user=12345,force_group=12345,file_mode=770:060,dir_mode=770:050");
+  Serves("SETATTR");
+  for (const char* name : {"f", "d", "link"}) {
+    EXPECT_EQ(OwnerOf(Mnt(name)), "12345:12345") << name;
+  }
+  EXPECT_EQ(ModeOf(Mnt("f")), 0660u);
+  EXPECT_EQ(ModeOf(Mnt("d")), 0750u);
+  EXPECT_EQ(Opens(kAlice, "f", O_RDWR), 0);
+  EXPECT_EQ(Opens({kBob.uid, kBob.gid, {kAlice.gid}}, "f", O_RDWR), 0);
+  EXPECT_EQ(Opens(kBob, "f", O_RDONLY), EACCES);
+  EXPECT_EQ(RunAs(kAlice, [&] { return ErrorOf(chmod(Mnt("f").c_str(), 0740)); }), 0);
+  EXPECT_EQ(ModeOf(Src("f")), 0704u) << "what is not shown as it is stays";
+  EXPECT_EQ(ErrorOf(chown(Mnt("f").c_str(), kBob.uid, static_cast<gid_t>(-1))), EPERM);
+  EXPECT_EQ(ErrorOf(chown(Mnt("f").c_str(), static_cast<uid_t>(-1), kBob.gid)), EPERM);
+  EXPECT_EQ(OwnerOf(Src("f")), "51007:51007");
+  EXPECT_EQ(Opens({kBob.uid, kBob.gid, {kAlice.gid}}, "all/f", O_CREAT | O_RDWR), EACCES)
+      << "write was taken from the group";
+}
+
+TEST_F(Policies, WhatIsMadeHasOneOwnerAndItsBits) {
+  MakeDirectory("d", 0, 0777);
+  Remount("create_user=51000,create_group=51001,create_file_mode=660:020,create_dir_mode=770:070");
+  Serves("CREATE");
+  EXPECT_EQ(RunAs(kAlice,
+                  [&] {
+                    umask(077);
+                    mkdir(Mnt("d/dir").c_str(), 0777);
+                    return ErrorOf(File(Mnt("d/f"), O_CREAT | O_RDWR, 0666).get());
+                  }),
+            0);
+  for (const char* name : {"d/dir", "d/f"}) {
+    EXPECT_EQ(OwnerOf(Src(name)), "51000:51001") << name;
+  }
+  EXPECT_EQ(ModeOf(Src("d/f")), 0620u);
+  EXPECT_EQ(ModeOf(Src("d/dir")), 0770u);
+}
+
+TEST_F(Policies, RootIsSquashed) {
+  MakeFile("secret", 0, 0600);
+  MakeFile("own", kAliceInSrc, 0600);
+  MakeDirectory("d", 0, 0777);
+  Remount(
+      "squash=root,squash_user=51000,squash_group=51000,noatime,attr_timeout=0,entry_timeout=0");
+  Serves("OPEN");
+  EXPECT_EQ(ErrorOf(File(Mnt("secret"), O_RDONLY).get()), EACCES);
+  EXPECT_EQ(ErrorOf(chown(Mnt("own").c_str(), 0, 0)), EPERM);
+  EXPECT_EQ(ErrorOf(chmod(Mnt("secret").c_str(), 0666)), EPERM);
+  EXPECT_EQ(ReadFile(Mnt("own")), "content of own");
+  EXPECT_TRUE(WriteFile(Mnt("d/f"), "x"));
+  EXPECT_EQ(OwnerOf(Src("d/f")), "51000:51000");
+  EXPECT_EQ(Opens(kBob, "d/g", O_CREAT | O_RDWR), 0);
+  EXPECT_EQ(OwnerOf(Src("d/g")), "23456:23456");
+  EXPECT_EQ(ErrorOf(unlink(Mnt("d/g").c_str())), 0) << "the directory is everybody's";
+}
+
+TEST_F(Policies, EverybodyIsSquashed) {
+  MakeFile("secret", 0, 0600);
+  MakeFile("own", kAliceInSrc, 0600);
+  MakeDirectory("d", kAliceInSrc, 0700);
+  Remount("squash=all,squash_user=51000,squash_group=51000");
+  Serves("OPEN");
+  Serves("CREATE");
+  for (const Identity& who : {kRoot, kAlice, kBob}) {
+    EXPECT_EQ(Opens(who, "secret", O_RDONLY), EACCES) << who.uid;
+    EXPECT_EQ(Opens(who, "own", O_RDWR), 0) << who.uid;
+    const std::string name = "d/" + std::to_string(who.uid);
+    EXPECT_EQ(Opens(who, name, O_CREAT | O_RDWR), 0) << who.uid;
+    EXPECT_EQ(OwnerOf(Src(name)), "51000:51000") << who.uid;
+    EXPECT_EQ(RunAs(who, [&] { return ErrorOf(chmod(Mnt(name).c_str(), 0600)); }), 0) << who.uid;
+    EXPECT_EQ(RunAs(who, [&] { return ErrorOf(chown(Mnt(name).c_str(), 1, 1)); }), EPERM);
+  }
+}
+
+TEST_F(Policies, HiddenNamesAreNotThere) {
+  MakeFile("secret.key", 0, 0644);
+  MakeFile("shown", 0, 0644);
+  MakeDirectory(".git", 0, 0755);
+  MakeDirectory("d", 0, 0755);
+  MakeFile("d/other.key", 0, 0644);
+  Remount("hide=*.key/.git");
+  Serves("LOOKUP");
+  ServesAny({"READDIR", "READDIRPLUS"});
+  EXPECT_EQ(ListDirectory(Mnt()), (std::vector<std::string>{"d", "shown"}));
+  EXPECT_EQ(ListDirectory(Mnt("d")), std::vector<std::string>{});
+  EXPECT_EQ(ErrorOf(File(Mnt("secret.key"), O_RDONLY).get()), ENOENT);
+  EXPECT_EQ(ErrorOf(File(Mnt(".git/config"), O_RDONLY).get()), ENOENT);
+  EXPECT_EQ(ErrorOf(unlink(Mnt("secret.key").c_str())), ENOENT);
+  EXPECT_EQ(ErrorOf(File(Mnt("new.key"), O_CREAT | O_RDWR).get()), EACCES);
+  EXPECT_EQ(ErrorOf(mkdir(Mnt("d/.git").c_str(), 0755)), EACCES);
+  EXPECT_EQ(ErrorOf(symlink("x", Mnt("x.key").c_str())), EACCES);
+  EXPECT_EQ(ErrorOf(link(Mnt("shown").c_str(), Mnt("y.key").c_str())), EACCES);
+  EXPECT_EQ(ErrorOf(rename(Mnt("shown").c_str(), Mnt("secret.key").c_str())), EACCES);
+  EXPECT_EQ(ErrorOf(rmdir(Mnt("d").c_str())), ENOTEMPTY) << "what is hidden is there in SRC";
+  EXPECT_EQ(ReadFile(Src("secret.key")), "content of secret.key");
+}
+
+TEST_F(Policies, XattrsByRule) {
+  MakeFile("f", 0, 0644);
+  if (setxattr(Src("f").c_str(), "user.a", "1", 1, 0) != 0) {
+    GTEST_SKIP() << "no user xattrs on the backing file system";
+  }
+  ASSERT_EQ(setxattr(Src("f").c_str(), "trusted.t", "1", 1, 0), 0);
+  const auto names = [] {
+    std::string list(1000, '\0');
+    const ssize_t bytes = listxattr(Mnt("f").c_str(), list.data(), list.size());
+    list.resize(static_cast<size_t>(std::max<ssize_t>(bytes, 0)));
+    return list;
+  };
+  const auto set = [](const char* name) {
+    return ErrorOf(setxattr(Mnt("f").c_str(), name, "2", 1, 0));
+  };
+  Remount("xattrs=none");
+  Serves("GETXATTR");
+  EXPECT_EQ(names(), "");
+  EXPECT_EQ(Xattr(Mnt("f"), "user.a"), "<EOPNOTSUPP>");
+  EXPECT_EQ(set("user.a"), EOPNOTSUPP);
+  Remount("xattrs=user");
+  Serves("SETXATTR");
+  EXPECT_EQ(names(), std::string("user.a\0", 7));
+  EXPECT_EQ(Xattr(Mnt("f"), "trusted.t"), "<EOPNOTSUPP>");
+  EXPECT_EQ(set("trusted.t"), EOPNOTSUPP);
+  EXPECT_EQ(set("user.a"), 0);
+  EXPECT_EQ(Xattr(Src("f"), "user.a"), "2");
+  Remount("xattrs=readonly");
+  Serves("GETXATTR");
+  EXPECT_EQ(Xattr(Mnt("f"), "trusted.t"), "1");
+  EXPECT_EQ(set("user.a"), EPERM);
+  EXPECT_EQ(ErrorOf(removexattr(Mnt("f").c_str(), "user.a")), EPERM);
+}
+
+// The mount flag alone would be gone after a remount.
+TEST_F(Policies, ReadOnlyIsEnforcedBehindTheKernel) {
+  MakeFile("f", 0, 0644);
+  Remount("ro");
+  Serves("OPEN");
+  ASSERT_EQ(mount(nullptr, Mnt().c_str(), nullptr, MS_REMOUNT, nullptr), 0) << errno;
+  EXPECT_EQ(ErrorOf(File(Mnt("f"), O_RDWR).get()), EROFS);
+  EXPECT_EQ(ErrorOf(mkdir(Mnt("d").c_str(), 0755)), EROFS);
+  EXPECT_EQ(ErrorOf(unlink(Mnt("f").c_str())), EROFS);
+  EXPECT_EQ(ErrorOf(chmod(Mnt("f").c_str(), 0600)), EROFS);
+  EXPECT_EQ(ReadFile(Mnt("f")), "content of f");
+  EXPECT_EQ(ListDirectory(Src()), std::vector<std::string>{"f"});
+}
+
+// Data moves as ever under a policy, in each mode by its own way; the fixture asserts which.
+TEST_F(Policies, DataMovesAsEver) {
+  MakeFile("f", kAliceInSrc, 0600);
+  Remount(std::string(kMaps) + ",file_mode=777,hide=x,create_file_mode=700");
+  Serves("READ");
+  Serves("WRITE");
+  const std::string content = Pattern(300000);
+  EXPECT_EQ(RunAs(kAlice,
+                  [&] {
+                    const File file(Mnt("f"), O_RDWR);
+                    if (!WriteAt(file.get(), content, 0) || fsync(file.get()) != 0) return 1;
+                    posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+                    return ReadAt(file.get(), content.size(), 0) == content ? 0 : 2;
+                  }),
+            0);
+  EXPECT_TRUE(ReadFile(Src("f")) == content);
+}
+
+TEST_F(Policies, ContradictionsAreRefusedBeforeAnythingIsMounted) {
+  const CommandResult result = RunCommand({Tree().binary(), "mount", "-f", "-o",
+                                           "force_user=1,map_users=1:2", Src(), Tree().outside()});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("\"force_user\" and \"map_users\" contradict each other"),
+            std::string::npos)
+      << result.err;
+  EXPECT_FALSE(FindMount(Tree().outside()).found);
+}
+
+}  // namespace
+}  // namespace shuntfs::mount_test
