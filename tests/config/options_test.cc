@@ -169,6 +169,30 @@ TEST(Options, ContradictionsAreFound) {
   EXPECT_TRUE(FindConflicts(Parsed("memory_budget=1M,max_write=1M")).empty());
 }
 
+TEST(Options, PoliciesThatCannotBeAtOnceAreConflicts) {
+  struct Row {
+    const char* words;
+    const char* name;
+    const char* other;
+  };
+  for (const Row& row : {Row{"force_user=1,map_users=1:1", "force_user", "map_users"},
+                         {"force_group=1,map_groups=1:1", "force_group", "map_groups"},
+                         {"squash=all,create_user=5", "create_user", "squash"},
+                         {"squash=all,create_group=5", "create_group", "squash"},
+                         {"squash=all,default_permissions", "default_permissions", "squash"},
+                         {"squash_user=5", "squash_user", "squash"},
+                         {"squash_group=5", "squash_group", "squash"}}) {
+    const std::vector<Conflict> conflicts = FindConflicts(Parsed(row.words));
+    ASSERT_EQ(conflicts.size(), 1u) << row.words;
+    EXPECT_EQ(conflicts[0].name, row.name);
+    EXPECT_EQ(conflicts[0].other, row.other);
+  }
+  for (const char* words :
+       {"squash=root,create_user=5,squash_user=6", "force_user=1,map_groups=1:1",
+        "squash=all,default_permissions=off", "squash=root,default_permissions"})
+    EXPECT_TRUE(FindConflicts(Parsed(words)).empty()) << words;
+}
+
 TEST(Options, TableIsConsistent) {
   std::set<std::string_view> names;
   for (const OptionSpec& spec : OptionTable()) {

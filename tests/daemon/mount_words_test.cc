@@ -61,5 +61,13 @@ TEST(MountWords, AllowRootKeepsOthersOutOfRootsMount) {
   EXPECT_TRUE(Has(MountWords(request, /*privileged=*/false), "allow_other"));
 }
 
+TEST(MountWords, TheKernelDoesNotCheckWhereEverybodyIsSquashed) {
+  MountRequest request = Request();
+  request.policy.squash = Squash::kAll;
+  EXPECT_FALSE(Has(MountWords(request, /*privileged=*/true), "default_permissions"));
+  request.policy.squash = Squash::kRoot;
+  EXPECT_TRUE(Has(MountWords(request, /*privileged=*/true), "default_permissions"));
+}
+
 }  // namespace
 }  // namespace shuntfs

@@ -194,7 +194,7 @@ TEST_F(Policies, ForcedOwnersAndBits) {
   MakeDirectory("d", kStranger, 0700);
   MakeDirectory("all", 0, 0777);
   ASSERT_EQ(symlink("f", Src("link").c_str()), 0);
-  Remount("force_user=12345,force_group=12345,file_mode=770:060,dir_mode=770:050");
+  Remount("force_user=12345,force_group=12345,file_mode=770:060,dir_mode=750:050");
   Serves("SETATTR");
   for (const char* name : {"f", "d", "link"}) {
     EXPECT_EQ(OwnerOf(Mnt(name)), "12345:12345") << name;
@@ -265,6 +265,27 @@ TEST_F(Policies, EverybodyIsSquashed) {
     EXPECT_EQ(RunAs(who, [&] { return ErrorOf(chmod(Mnt(name).c_str(), 0600)); }), 0) << who.uid;
     EXPECT_EQ(RunAs(who, [&] { return ErrorOf(chown(Mnt(name).c_str(), 1, 1)); }), EPERM);
   }
+}
+
+// The kernel checks by the ACL where there is one, so it has to say what the shown mode does.
+TEST_F(Policies, ForcedBitsHoldForAcls) {
+  MakeFile("f", kStranger, 0660);
+  ASSERT_EQ(SetAcl(Src("f"), kAccessAcl,
+                   {{AclTag::kUserObject, 6},
+                    {AclTag::kUser, 6, kBob.uid},
+                    {AclTag::kGroupObject, 6},
+                    {AclTag::kMask, 6},
+                    {AclTag::kOther, 4}}),
+            0);
+  Remount("file_mode=740");
+  Serves("GETXATTR");
+  EXPECT_EQ(ModeOf(Mnt("f")), 0640u);
+  EXPECT_EQ(Opens(kBob, "f", O_RDONLY), 0);
+  EXPECT_EQ(Opens(kBob, "f", O_RDWR), EACCES);
+  EXPECT_EQ(Opens(kAlice, "f", O_RDONLY), EACCES);
+  const std::vector<AclEntry> less = {
+      {AclTag::kUserObject, 6}, {AclTag::kGroupObject, 0}, {AclTag::kOther, 0}};
+  EXPECT_EQ(ErrorOf(SetAcl(Mnt("f"), kAccessAcl, less)), EPERM);
 }
 
 TEST_F(Policies, HiddenNamesAreNotThere) {
@@ -354,16 +375,6 @@ TEST_F(Policies, DataMovesAsEver) {
                   }),
             0);
   EXPECT_TRUE(ReadFile(Src("f")) == content);
-}
-
-TEST_F(Policies, ContradictionsAreRefusedBeforeAnythingIsMounted) {
-  const CommandResult result = RunCommand({Tree().binary(), "mount", "-f", "-o",
-                                           "force_user=1,map_users=1:2", Src(), Tree().outside()});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_NE(result.err.find("\"force_user\" and \"map_users\" contradict each other"),
-            std::string::npos)
-      << result.err;
-  EXPECT_FALSE(FindMount(Tree().outside()).found);
 }
 
 }  // namespace

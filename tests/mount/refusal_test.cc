@@ -94,6 +94,16 @@ class Refusal : public ::testing::Test {
   }
 };
 
+TEST_F(Refusal, PoliciesThatContradictThemselvesOrNameNobody) {
+  ExpectOptionRefused("force_user=1,map_users=1:2",
+                      {"\"force_user\"", "contradicts \"map_users\"", "give one of them"});
+  ExpectOptionRefused("squash=all,default_permissions",
+                      {"\"default_permissions\"", "contradicts \"squash\""});
+  ExpectOptionRefused("map_users=1:2/1:3", {"map_users", "1:3", "earlier range"});
+  ExpectOptionRefused("force_user=no such user", {"force_user", "no such name"});
+  ExpectOptionRefused("file_mode=9", {"file_mode", "octal"});
+}
+
 TEST_F(Refusal, SourceMissing) {
   ExpectRefused(Command("", src() + "/none", mnt()), {kMountFailure},
                 {src() + "/none", "does not exist"});

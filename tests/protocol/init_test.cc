@@ -119,6 +119,13 @@ TEST(NegotiateInitTest, WritebackIsOnlyTakenWhenWished) {
 }
 
 // Locks are the kernel's for this mount, and nobody looks inodes up by number from outside.
+TEST(NegotiateInitTest, AclsAreTheKernelsUnlessItIsNotToCheck) {
+  EXPECT_NE(ReplyFlags(Negotiate(45, kEverything).agreement) & abi::kInitPosixAcl, 0U);
+  InitWishes wishes;
+  wishes.posix_acl = false;
+  EXPECT_EQ(ReplyFlags(Negotiate(45, kEverything, wishes).agreement) & abi::kInitPosixAcl, 0U);
+}
+
 TEST(NegotiateInitTest, LeavesOutWhatTheDaemonDoesNotServe) {
   const uint64_t flags = Negotiate(45, kEverything).agreement.flags;
   EXPECT_EQ(flags & (abi::kInitPosixLocks | abi::kInitFlockLocks | abi::kInitExportSupport |
