@@ -57,6 +57,7 @@ struct OptionSpec {
   OptionPlaces places = OptionPlaces::kAll;
   bool reloadable = false;             // Can change while the mount lives.
   std::string_view default_text = {};  // As the help shows it.
+  std::string_view example = {};       // Of kText and kPath, whose default is no value.
   double min = 0;                      // Inclusive; of kSeconds, kBytes and kCount.
   double max = 0;
   std::string_view choices = {};  // Words between '|'.
