@@ -27,8 +27,9 @@ private_apt "$work" deb "$mirror" unstable experimental forky-backports trixie-b
 
 fetch() {
   cd "$work"
-  apt-get "${PRIVATE_APT[@]}" update &&
-    version=$(apt-cache "${PRIVATE_APT[@]}" madison linux-libc-dev | cut -d'|' -f2 | tr -d ' ' | sort -V | tail -n 1) &&
+  # A suite that does not exist (yet, or any more) is passed over.
+  apt-get "${PRIVATE_APT[@]}" update || true
+  version=$(apt-cache "${PRIVATE_APT[@]}" madison linux-libc-dev | cut -d'|' -f2 | tr -d ' ' | sort -V | tail -n 1) &&
     [ -n "$version" ] &&
     apt-get "${PRIVATE_APT[@]}" download "linux-libc-dev=$version" &&
     dpkg-deb --fsys-tarfile linux-libc-dev_*.deb | tar -x --wildcards '*/linux/fuse.h' &&
