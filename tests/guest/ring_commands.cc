@@ -75,8 +75,8 @@ TEST_F(Commands, WithoutAMount) { EXPECT_EQ(Register(), -EPERM); }
 // io_uring takes "again" for "on a kernel worker", and gives it back only when that says it, too.
 TEST_F(Commands, BeforeInitIsAnswered) {
   Mount();
-  EXPECT_EQ(Register(), kPending);
-  EXPECT_EQ(AwaitResult(), -EAGAIN);
+  const int at_once = Register();
+  EXPECT_EQ(at_once == kPending ? AwaitResult() : at_once, -EAGAIN);
 }
 
 TEST_F(Commands, WithoutTheFlagInTheReplyToInit) {

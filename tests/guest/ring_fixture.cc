@@ -110,7 +110,7 @@ std::string RingFixture::ControlFile(const std::string& name) {
   return "";
 }
 
-int RingFixture::Run(uint32_t op, const std::function<void(io_uring_sqe*)>& fill) {
+void RingFixture::Submit(uint32_t op, const std::function<void(io_uring_sqe*)>& fill) {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
   std::memset(sqe, 0, (ring_.flags & IORING_SETUP_SQE128) != 0 ? 128 : 64);
   sqe->opcode = IORING_OP_URING_CMD;
@@ -119,6 +119,10 @@ int RingFixture::Run(uint32_t op, const std::function<void(io_uring_sqe*)>& fill
   sqe->user_data = ++commands_;
   if (fill) fill(sqe);
   io_uring_submit(&ring_);
+}
+
+int RingFixture::Run(uint32_t op, const std::function<void(io_uring_sqe*)>& fill) {
+  Submit(op, fill);
   return Result(commands_);
 }
 

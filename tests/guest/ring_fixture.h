@@ -53,7 +53,9 @@ class RingFixture : public ::testing::Test {
   // A file of the connection in fusectl; ends the test when that cannot be mounted.
   std::string ControlFile(const std::string& name);
 
-  // The command's result, or kPending.
+  // Submits a command; its user_data is then `commands_`.
+  void Submit(uint32_t op, const std::function<void(io_uring_sqe*)>& fill);
+  // And gives its result, or kPending.
   int Run(uint32_t op, const std::function<void(io_uring_sqe*)>& fill = nullptr);
   // Waits until the next command has a result; kPending when it has none for a minute. `command`
   // becomes its user_data.
