@@ -258,6 +258,18 @@ TEST_F(Refusal, PerEntryWhileIoUringIsForbidden) {
   ExpectRefused(Forced("per-entry"), {kSystem, kMountFailure}, {"per-entry", "io_uring_disabled"});
 }
 
+TEST_F(Refusal, AutoServesWhileIoUringIsForbidden) {
+  ASSERT_TRUE(WriteFile(src() + "/file", "x"));
+  const Setting forbidden("/proc/sys/kernel/io_uring_disabled", "2");
+  ASSERT_TRUE(forbidden.changed());
+  const CommandResult mounted = RunCommand(Forced("auto"));
+  EXPECT_EQ(mounted.exit_code, 0) << mounted.err;
+  EXPECT_EQ(ReadFile(mnt() + "/file"), "x");
+  const CommandResult status = RunCommand({Tree().binary(), "status", mnt(), "--json"});
+  EXPECT_NE(status.out.find("sysctl kernel.io_uring_disabled=0"), std::string::npos) << status.out;
+  EXPECT_EQ(RunCommand({Tree().binary(), "umount", mnt()}).exit_code, 0);
+}
+
 // What per-entry cannot have, auto does without: it says so and mounts all the same.
 TEST_F(Refusal, AutoFallsBackInstead) {
   ASSERT_TRUE(WriteFile(src() + "/file", "x"));

@@ -14,6 +14,7 @@
 #include "tests/mount/files.h"
 #include "tests/mount/private_tree.h"
 #include "tests/mount/process.h"
+#include "tests/mount/setting.h"
 #include "tests/mount/test_config.h"
 #include "tests/mount/watchdog.h"
 
@@ -21,6 +22,7 @@ namespace shuntfs::mount_test {
 namespace {
 
 constexpr int kTestSeconds = 60;
+constexpr char kIoUringDisabled[] = "/proc/sys/kernel/io_uring_disabled";
 
 // fusermount3 asks the password file for the user's name, so it must be a user who is in there.
 Identity User() {
@@ -34,14 +36,7 @@ class UserMount : public ::testing::Test {
     if (Config().mode == Mode::kPlain) {
       GTEST_SKIP() << "a bind mount is root's";
     }
-    Watchdog::Arm(kTestSeconds);
-    ASSERT_NO_FATAL_FAILURE(OpenFuseDeviceToUsers());
-    ASSERT_EQ(Tree().Reset(), "");
-    ASSERT_EQ(chown(Tree().src().c_str(), User().uid, User().gid), 0);
-    ASSERT_EQ(chown(Tree().mnt().c_str(), User().uid, User().gid), 0);
-    if (OverRing(Config().mode)) {
-      std::ofstream("/sys/module/fuse/parameters/enable_uring") << "Y";
-    }
+    ASSERT_NO_FATAL_FAILURE(Prepare());
     const CommandResult mounted =
         RunCommand({Tree().binary(), "mount", std::string("--data-path=") + DataPath(),
                     Tree().src(), Tree().mnt()},
@@ -76,6 +71,17 @@ class UserMount : public ::testing::Test {
     umount2(Tree().mnt().c_str(), MNT_DETACH);
     EXPECT_EQ(chown(Tree().mnt().c_str(), 0, 0), 0);
     Watchdog::Arm(0);
+  }
+
+  static void Prepare() {
+    Watchdog::Arm(kTestSeconds);
+    ASSERT_NO_FATAL_FAILURE(OpenFuseDeviceToUsers());
+    ASSERT_EQ(Tree().Reset(), "");
+    ASSERT_EQ(chown(Tree().src().c_str(), User().uid, User().gid), 0);
+    ASSERT_EQ(chown(Tree().mnt().c_str(), User().uid, User().gid), 0);
+    if (OverRing(Config().mode)) {
+      std::ofstream("/sys/module/fuse/parameters/enable_uring") << "Y";
+    }
   }
 
   // Modes that are root's are passed over by auto, for that reason.
@@ -134,6 +140,60 @@ class UserMount : public ::testing::Test {
 
   nlohmann::json before_;
 };
+
+// What an ordinary user may be refused: the mode that is asked for says so, auto serves in another.
+class UserStart : public UserMount {
+ protected:
+  void SetUp() override {
+    if (!OverRing(Config().mode) || IsRootsAlone()) {
+      GTEST_SKIP() << "nothing of this mode is refused to users alone";
+    }
+    ASSERT_NO_FATAL_FAILURE(Prepare());
+  }
+
+  // `before`: words before those of the command.
+  static void ExpectDeviceInstead(const std::vector<std::string>& before, const std::string& said) {
+    const std::string mode = ModeName(Config().mode);
+    const CommandResult forced = MountAs(mode, before);
+    EXPECT_GT(forced.exit_code, 0);
+    EXPECT_NE(forced.err.find(said), std::string::npos) << forced.err;
+    EXPECT_FALSE(FindMount(Tree().mnt()).found);
+    const CommandResult any = MountAs("auto", before);
+    ASSERT_EQ(any.exit_code, 0) << any.err;
+    const nlohmann::json status = Status();
+    EXPECT_EQ(status.value("data_path", ""), "device");
+    EXPECT_NE(status["data_path_reasons"].value(mode, "").find(said), std::string::npos)
+        << status["data_path_reasons"];
+    EXPECT_EQ(RunCommand({Tree().binary(), "umount", Tree().mnt()}, 20, User()).exit_code, 0);
+    EXPECT_FALSE(FindMount(Tree().mnt()).found);
+  }
+
+ private:
+  static CommandResult MountAs(const std::string& data_path, std::vector<std::string> words) {
+    for (const std::string& word : {Tree().binary(), std::string("mount"),
+                                    "--data-path=" + data_path, Tree().src(), Tree().mnt()}) {
+      words.push_back(word);
+    }
+    return RunCommand(words, 20, User());
+  }
+};
+
+TEST_F(UserStart, WhileIoUringIsForTheAdministrator) {
+  const Setting setting(kIoUringDisabled, "1");
+  ASSERT_TRUE(setting.changed());
+  ExpectDeviceInstead({}, "sysctl kernel.io_uring_disabled=0");
+}
+
+TEST_F(UserStart, WhileIoUringIsForbidden) {
+  const Setting setting(kIoUringDisabled, "2");
+  ASSERT_TRUE(setting.changed());
+  ExpectDeviceInstead({}, "sysctl kernel.io_uring_disabled=0");
+}
+
+TEST_F(UserStart, WithLittleMemoryToLock) {
+  ExpectDeviceInstead({"prlimit", "--memlock=65536:65536", "--"},
+                      "RLIMIT_MEMLOCK allows 65536: raise it (ulimit -l)");
+}
 
 TEST_F(UserMount, ReadsAndWrites) {
   EXPECT_EQ(RunAs(User(),
