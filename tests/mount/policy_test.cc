@@ -133,7 +133,7 @@ TEST_F(Policies, TheRestCanKeepItsNumbers) {
   MakeFile("alice", kAliceInSrc, 0600);
   MakeFile("theirs", kStranger, 0640);
   Remount("map_users=51000:12345/same");
-  Serves("GETATTR");
+  Serves("LOOKUP");
   EXPECT_EQ(OwnerOf(Mnt("alice")), "12345:51000");
   EXPECT_EQ(OwnerOf(Mnt("theirs")), "51007:51007");
   EXPECT_EQ(ModeOf(Mnt("theirs")), 0640u);
