@@ -57,7 +57,8 @@ inline constexpr int kSlowPoolThreads = 64;
 inline constexpr int kMaxDeviceThreads = 64;
 
 // Whoever removes or evicts many files sends a FORGET for each, and each would wake a thread up,
-// mostly on another CPU. So the next ones are gathered for this long; an INTERRUPT may wait with them.
+// mostly on another CPU. So the next ones are gathered for this long; an INTERRUPT may wait with
+// them.
 inline constexpr int kGatherForgetsMs = 2;
 
 }  // namespace shuntfs
