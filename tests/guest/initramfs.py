@@ -65,16 +65,22 @@ def read_module(path):
         return file.read()
 
 
-def build(kernel, busybox, transport, command, timeout_s, output):
-    """The initramfs, as bytes. `command` is the text of a bash script."""
+# Scripts of the guest that lie beside this one; the first is started by the kernel.
+SCRIPTS = ["init", "run_command", "start_systemd"]
+
+
+def build(kernel, busybox, transport, command, timeout_s, output, systemd=False, before=""):
+    """The initramfs, as bytes. `command` and `before` are texts of bash scripts; `before` runs in the
+    guest's root before systemd does."""
     root_type, root_options, root_modules = ROOTS[transport]
     archive = Archive()
     for name in ("bin", "modules", "proc", "sys", "dev", "host", "changes", "root"):
         archive.directory(name)
     with open(busybox, "rb") as file:
         archive.file("bin/busybox", file.read(), executable=True)
-    with open(os.path.join(HERE, "init"), "rb") as file:
-        archive.file("init", file.read(), executable=True)
+    for name in SCRIPTS:
+        with open(os.path.join(HERE, name), "rb") as file:
+            archive.file(name, file.read(), executable=True)
     modules = []
     for wanted in COMMON_MODULES + root_modules:
         for path in files_of_module(kernel, wanted):
@@ -89,8 +95,10 @@ def build(kernel, busybox, transport, command, timeout_s, output):
         "KERNEL_DIR": kernel.directory,
         "TIMEOUT_S": str(timeout_s),
         "OUTPUT": "yes" if output else "no",
+        "SYSTEMD": "yes" if systemd else "no",
     }
     text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
     archive.file("guest.conf", text.encode())
     archive.file("command", command.encode())
+    archive.file("before", before.encode())
     return archive.compressed()
