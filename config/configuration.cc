@@ -217,6 +217,12 @@ std::vector<Conflict> FindConflicts(const Options& options) {
                          "contradicts the data path kernel: the kernel has one or the other; leave "
                          "out one of them"});
   }
+  if (options.congestion_threshold > options.max_background) {
+    conflicts.push_back({"congestion_threshold", "max_background",
+                         absl::StrFormat("is %d, more than \"max_background\" (%d), so it would "
+                                         "never be reached; lower it",
+                                         options.congestion_threshold, options.max_background)});
+  }
   return conflicts;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "config/commands.h"
 #include "config/configuration.h"
 #include "config/option_help.h"
 #include "config/option_table.h"
@@ -23,73 +24,7 @@ DEFINE_bool(json, false, "print JSON");
 namespace shuntfs {
 namespace {
 
-struct FlagSpec {
-  std::string_view name;   // Long form, as the user writes it.
-  char letter;             // Short form, or 0.
-  std::string_view gflag;  // The gflags variable; empty for -o, which may be repeated.
-  bool takes_value;
-  std::string_view value_help;
-  std::string_view help;
-  std::string_view allowed;
-};
-
-constexpr FlagSpec kForeground = {
-    "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
-constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
-constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
-
-struct CommandSpec {
-  std::string_view name;
-  Command command;
-  std::string_view operands;
-  size_t min_operands;
-  size_t max_operands;
-  std::string_view summary;
-  std::array<const FlagSpec*, 3> flags;
-  bool takes_options = false;  // Those of the table, each of which is a flag, too.
-};
-
-constexpr auto kCommands = std::to_array<CommandSpec>({
-    {"mount",
-     Command::kMount,
-     "[SRC MNT]",
-     0,
-     2,
-     "show the directory SRC at the directory MNT",
-     {&kForeground, &kOptions},
-     true},
-    {"umount",
-     Command::kUmount,
-     "MNT",
-     1,
-     1,
-     "end a mount: what is in flight is finished, a busy mount is detached",
-     {}},
-    {"status",
-     Command::kStatus,
-     "[MNT]",
-     0,
-     1,
-     "what a mount does, or which mounts there are",
-     {&kJson}},
-    {"probe",
-     Command::kProbe,
-     "",
-     0,
-     0,
-     "what this kernel and your privileges allow, with reasons and remedies",
-     {&kJson}},
-    {"help", Command::kHelp, "[COMMAND]", 0, 1, "this text, or a command's", {}},
-    {"version", Command::kVersion, "", 0, 0, "the version", {}},
-});
-
 absl::Status Usage(const std::string& text) { return absl::InvalidArgumentError(text); }
-
-const CommandSpec* FindCommand(std::string_view name) {
-  const auto* it = std::find_if(kCommands.begin(), kCommands.end(),
-                                [name](const CommandSpec& c) { return c.name == name; });
-  return it == kCommands.end() ? nullptr : it;
-}
 
 const FlagSpec* FindFlag(const CommandSpec& command, std::string_view name, char letter) {
   for (const FlagSpec* flag : command.flags) {
@@ -105,12 +40,6 @@ const OptionSpec* FindOptionFlag(const CommandSpec& command, std::string name) {
   std::ranges::replace(name, '-', '_');
   const OptionSpec* spec = FindOption(name);
   return spec != nullptr && spec->is_flag() ? spec : nullptr;
-}
-
-std::string FlagName(const OptionSpec& spec) {
-  std::string name(spec.name);
-  std::ranges::replace(name, '_', '-');
-  return name;
 }
 
 absl::Status UnknownFlag(const CommandSpec& command, const std::string& shown,
@@ -305,9 +234,26 @@ absl::Status FindMountOptions(CommandLine* line) {
   return absl::OkStatus();
 }
 
+// What `shuntfs config` is asked for, each with as many words as it needs.
+absl::Status CheckConfigWords(const CommandSpec& command, CommandLine* line) {
+  const std::string& word = line->operands[0];
+  const std::vector<std::string_view> words = SplitWords(command.words);
+  if (std::ranges::find(words, word) == words.end()) {
+    return Usage(absl::StrFormat("`shuntfs config` takes %s, not \"%s\"",
+                                 std::string(command.operands), word));
+  }
+  if ((word == "show") != (line->operands.size() == 1)) {
+    return Usage(word == "show"
+                     ? "`shuntfs config show` takes no operands; --source and "
+                       "--mountpoint name what operands name elsewhere"
+                     : absl::StrFormat("`shuntfs config` takes %s", std::string(command.operands)));
+  }
+  return word == "show" ? FindOptions(line) : absl::OkStatus();
+}
+
 absl::Status UnknownCommand(const std::string& name) {
   std::vector<std::string_view> names;
-  for (const CommandSpec& command : kCommands) names.push_back(command.name);
+  for (const CommandSpec& command : CommandTable()) names.push_back(command.name);
   const std::optional<std::string> meant = ClosestWord(name, names);
   return Usage(
       meant ? absl::StrFormat("unknown command \"%s\"; did you mean \"%s\"?", name, *meant)
@@ -341,6 +287,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (line.command == Command::kMount) {
     if (absl::Status status = FindMountOptions(&line); !status.ok()) return status;
   }
+  if (line.command == Command::kConfig) {
+    if (absl::Status status = CheckConfigWords(*command, &line); !status.ok()) return status;
+  }
   if (line.command == Command::kHelp && !line.operands.empty()) {
     line.help_topic = line.operands[0];
   }
@@ -354,7 +303,7 @@ std::string HelpText(const std::string& topic) {
   std::string text;
   if (command == nullptr) {
     text = "Shows a directory at another place, through FUSE, fast.\n\nusage:\n";
-    for (const CommandSpec& each : kCommands) {
+    for (const CommandSpec& each : CommandTable()) {
       text += absl::StrFormat(
           "  shuntfs %-18s %s\n",
           absl::StrFormat("%s %s", std::string(each.name), std::string(each.operands)),
@@ -375,11 +324,13 @@ std::string HelpText(const std::string& topic) {
     if (flag->takes_value) left += "=" + std::string(flag->value_help);
     text += absl::StrFormat("  %-24s %s\n", left, std::string(flag->help));
   }
-  if (command->command == Command::kMount) {
+  if (command->takes_options) {
     text +=
         "\noptions, separated by commas (\"\\,\" is a comma inside a value), or each as a flag\n"
         "(--memory-budget=128M, --ro):\n" +
         OptionsHelp();
+  }
+  if (command->command == Command::kMount) {
     text +=
         "\nexit codes: 0 mounted, 1 wrong usage or no permission, 2 the system lacks something,\n"
         "32 the mount failed.\n";

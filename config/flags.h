@@ -13,19 +13,18 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "config/commands.h"
 #include "config/load.h"
 #include "config/options.h"
 
 namespace shuntfs {
 
-enum class Command : uint8_t { kHelp, kVersion, kMount, kUmount, kStatus, kProbe };
-
 struct CommandLine {
   Command command = Command::kHelp;
   std::string help_topic;             // Of kHelp: a command's name, or empty.
   bool foreground = false;            // mount -f
-  bool json = false;                  // status, probe --json
-  ConfigSources sources;              // mount: what the options were put together from, and
+  bool json = false;                  // status, probe, config --json
+  ConfigSources sources;              // mount, config: what the options were put together from, and
   Configuration configuration;        // where each comes from, and
   Options options;                    // what they come to.
   std::vector<std::string> operands;  // As many as the command takes.

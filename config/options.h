@@ -33,7 +33,12 @@ struct Options {
   std::string data_path = "auto";
   uint64_t memory_budget_bytes = uint64_t{64} << 20;
   uint32_t max_write_bytes = uint32_t{1} << 20;
-  uint32_t workers = 0;         // 0: one per CPU.
+  uint32_t readahead_bytes = 0;  // 0: as max_write.
+  uint16_t max_background = 64;
+  uint16_t congestion_threshold = 0;  // 0: three quarters of max_background.
+  uint16_t request_timeout_s = 0;     // 0: none.
+  uint32_t workers = 0;               // 0: one per CPU.
+  bool pin_workers = true;
   uint32_t device_threads = 0;  // 0: grown on demand.
   std::string read_policy = "auto";
   std::string write_policy = "auto";

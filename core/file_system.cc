@@ -93,7 +93,16 @@ CacheTimeout CacheTimeout::FromSeconds(double seconds) {
 
 FileSystem::FileSystem(const FileSystemOptions& options)
     : options_(options),
-      policy_(options.policy.any() ? std::make_unique<const Policy>(options.policy) : nullptr) {}
+      policy_(options.policy.any() ? std::make_unique<const Policy>(options.policy) : nullptr),
+      entry_timeout_(options.timeouts.entry),
+      attr_timeout_(options.timeouts.attr),
+      negative_timeout_(options.timeouts.negative) {}
+
+void FileSystem::SetTimeouts(const CacheTimeouts& timeouts) {
+  entry_timeout_.set(timeouts.entry);
+  attr_timeout_.set(timeouts.attr);
+  negative_timeout_.set(timeouts.negative);
+}
 
 Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
                                                        const FileSystemOptions& options) {

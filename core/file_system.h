@@ -10,6 +10,7 @@
 #include <span>
 
 #include "core/backing_files.h"
+#include "core/cache_timeouts.h"
 #include "core/counters.h"
 #include "core/data_io.h"
 #include "core/device_table.h"
@@ -22,23 +23,13 @@
 
 namespace shuntfs {
 
-// How long the kernel may believe an answer.
-struct CacheTimeout {
-  uint64_t seconds = 1;
-  uint32_t nanoseconds = 0;
-  static CacheTimeout FromSeconds(double seconds);
-  bool zero() const { return seconds == 0 && nanoseconds == 0; }
-};
-
 struct FileSystemOptions {
   bool noatime = false;  // reads leave the access times of the backing files alone
   bool writeback = false;
   bool backing_direct = false;  // file data passes by the page cache of the backing file system
   bool zero_copy = false;       // the queues take requests whose data lies in the caller's pages
   bool privileged = true;
-  CacheTimeout entry_timeout;
-  CacheTimeout attr_timeout;
-  CacheTimeout negative_timeout{0, 0};
+  CacheTimeouts timeouts;  // to begin with
   uint64_t path_fd_limit = 512;
   PolicyWish read_policy = PolicyWish::kAuto;
   PolicyWish write_policy = PolicyWish::kAuto;
@@ -69,6 +60,11 @@ class FileSystem {
   static void CountReply(Counters& counters, const Request& request, const Action& action);
 
   const FileSystemOptions& options() const { return options_; }
+  CacheTimeouts timeouts() const {
+    return {entry_timeout_.get(), attr_timeout_.get(), negative_timeout_.get()};
+  }
+  // Of replies from now on.
+  void SetTimeouts(const CacheTimeouts& timeouts);
   InodeTable& inodes() { return *inodes_; }
   HandleTable& handles() { return handles_; }
   DeviceTable& devices() { return *devices_; }
@@ -85,6 +81,9 @@ class FileSystem {
 
   const FileSystemOptions options_;
   const std::unique_ptr<const Policy> policy_;
+  LiveTimeout entry_timeout_;
+  LiveTimeout attr_timeout_;
+  LiveTimeout negative_timeout_;
   std::unique_ptr<DeviceTable> devices_;
   std::unique_ptr<InodeTable> inodes_;
   HandleTable handles_;

@@ -22,8 +22,9 @@ Result<FileStatus> StatusFor(FileSystem& fs, Inode* inode, bool has_fh, uint64_t
 
 Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& status) {
   abi::AttrOut out{};
-  out.attr_valid = fs.options().attr_timeout.seconds;
-  out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
+  const CacheTimeout timeout = fs.timeouts().attr;
+  out.attr_valid = timeout.seconds;
+  out.attr_valid_nsec = timeout.nanoseconds;
   out.attr = AttrOf(status, inode->device(), fs.policy());
   inode->NoteSize(status.stx_size);
   return ReplyWith(call, out);
@@ -127,8 +128,9 @@ Action OpStatx(FileSystem& fs, Call& call) {
       StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
   if (!status.ok()) return Action::Error(status.error());
   abi::StatxOut out{};
-  out.attr_valid = fs.options().attr_timeout.seconds;
-  out.attr_valid_nsec = fs.options().attr_timeout.nanoseconds;
+  const CacheTimeout timeout = fs.timeouts().attr;
+  out.attr_valid = timeout.seconds;
+  out.attr_valid_nsec = timeout.nanoseconds;
   out.stat = StatxOf(*status, inode->device(), fs.policy());
   return ReplyWith(call, out);
 }

@@ -17,10 +17,11 @@ Action OpLookup(FileSystem& fs, Call& call) {
   }
   if (entry.ok()) return ReplyWith(call, *entry);
   if (entry.error() == Errno(EAGAIN)) return Action::Offload();
-  if (entry.error() == Errno(ENOENT) && !fs.options().negative_timeout.zero()) {
+  const CacheTimeout timeout = fs.timeouts().negative;
+  if (entry.error() == Errno(ENOENT) && !timeout.zero()) {
     abi::EntryOut nothing{};  // nodeid 0: the kernel may remember that there is no such name
-    nothing.entry_valid = fs.options().negative_timeout.seconds;
-    nothing.entry_valid_nsec = fs.options().negative_timeout.nanoseconds;
+    nothing.entry_valid = timeout.seconds;
+    nothing.entry_valid_nsec = timeout.nanoseconds;
     return ReplyWith(call, nothing);
   }
   return Action::Error(entry.error());

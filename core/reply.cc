@@ -58,14 +58,14 @@ abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device, const 
   return out;
 }
 
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Policy* policy, const Inode& inode,
+abi::EntryOut EntryOf(const CacheTimeouts& timeouts, const Policy* policy, const Inode& inode,
                       const FileStatus& status) {
   abi::EntryOut entry{};
   entry.nodeid = inode.nodeid().value();
-  entry.entry_valid = options.entry_timeout.seconds;
-  entry.entry_valid_nsec = options.entry_timeout.nanoseconds;
-  entry.attr_valid = options.attr_timeout.seconds;
-  entry.attr_valid_nsec = options.attr_timeout.nanoseconds;
+  entry.entry_valid = timeouts.entry.seconds;
+  entry.entry_valid_nsec = timeouts.entry.nanoseconds;
+  entry.attr_valid = timeouts.attr.seconds;
+  entry.attr_valid_nsec = timeouts.attr.nanoseconds;
   entry.attr = AttrOf(status, inode.device(), policy);
   return entry;
 }
@@ -83,7 +83,7 @@ Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* paren
   if (device->may_block && !call.may_block) return Errno(EAGAIN);
   const Inode* inode = fs.inodes().Lookup(*status, device, parent, name);
   if (inode == nullptr) return Errno(ENOMEM);
-  return EntryOf(fs.options(), fs.policy(), *inode, *status);
+  return EntryOf(fs.timeouts(), fs.policy(), *inode, *status);
 }
 
 }  // namespace shuntfs

@@ -27,7 +27,7 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
 }
 
 // The entry for an inode whose lookup was counted.
-abi::EntryOut EntryOf(const FileSystemOptions& options, const Policy* policy, const Inode& inode,
+abi::EntryOut EntryOf(const CacheTimeouts& timeouts, const Policy* policy, const Inode& inode,
                       const FileStatus& status);
 
 // Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The

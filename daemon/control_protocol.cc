@@ -14,6 +14,7 @@ ControlCommand ParseControlCommand(std::string_view received) {
   const std::string_view line = received.substr(0, newline);
   if (line == "ping") return ControlCommand::kPing;
   if (line == "status") return ControlCommand::kStatus;
+  if (line == "reload") return ControlCommand::kReload;
   if (line == "stop") return ControlCommand::kStop;
   return ControlCommand::kUnknown;
 }

@@ -2,9 +2,10 @@
 //
 //   "ping\n"    "pong\n"
 //   "status\n"  the status document, JSON, and a newline
+//   "reload\n"  what changed and what needs a remount, a line each; or "error ", the mistakes in
+//               the file, a line each, and nothing did
 //   "stop\n"    "ok SECONDS\n", then the connection stays open until the daemon ends; SECONDS is
-//   the time after
-//               which even a busy mount is no longer served
+//               the time after which even a busy mount is no longer served
 //   anything    "error REASON\n"
 //
 // Floor 4. Pure functions over bytes of an untrusted peer.
@@ -24,7 +25,15 @@ namespace shuntfs {
 // A request line with its newline is no longer than this.
 inline constexpr size_t kMaxControlLine = 256;
 
-enum class ControlCommand : uint8_t { kIncomplete, kPing, kStatus, kStop, kUnknown, kTooLong };
+enum class ControlCommand : uint8_t {
+  kIncomplete,
+  kPing,
+  kStatus,
+  kReload,
+  kStop,
+  kUnknown,
+  kTooLong
+};
 
 // What the bytes received so far say. After the first newline nothing counts.
 ControlCommand ParseControlCommand(std::string_view received);

@@ -166,7 +166,7 @@ bool ControlSocket::Receive(Client* client, const Handler& handler) {
       client->answer = absl::StrFormat("error a request is at most %d bytes\n", kMaxControlLine);
       break;
     case ControlCommand::kUnknown:
-      client->answer = "error unknown request; known are ping, status and stop\n";
+      client->answer = "error unknown request; known are ping, status, reload and stop\n";
       break;
     case ControlCommand::kStop:
       client->kept = true;

@@ -111,7 +111,10 @@ void Lifecycle::BeatIfDue() {
 void Lifecycle::ReadSignals() {
   signalfd_siginfo info;
   while (read(signal_fd_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-    if (info.ssi_signo == SIGHUP) continue;  // A daemon outlives its terminal.
+    if (info.ssi_signo == SIGHUP) {  // Never an end: a daemon outlives its terminal.
+      Reload();
+      continue;
+    }
     LOG(INFO) << "signal " << info.ssi_signo << " from process " << info.ssi_pid
               << (sequence_.stop_requested() ? ": ending soon, in flight or not" : ": unmounting");
     Do(sequence_.OnSignal(Clock::now()));
@@ -124,6 +127,8 @@ std::string Lifecycle::Answer(ControlCommand command) {
       return "pong\n";
     case ControlCommand::kStatus:
       return hooks_.status_json() + "\n";
+    case ControlCommand::kReload:
+      return Reload();
     default:
       break;
   }
@@ -131,6 +136,18 @@ std::string Lifecycle::Answer(ControlCommand command) {
   Do(sequence_.OnStopRequest(Clock::now()));
   const auto longest = limits_.graceful + limits_.stopping + limits_.aborting + limits_.joining;
   return absl::StrFormat("ok %d\n", std::chrono::ceil<std::chrono::seconds>(longest).count());
+}
+
+std::string Lifecycle::Reload() {
+  const absl::StatusOr<std::string> report = hooks_.reload(&limits_);
+  if (!report.ok()) {
+    LOG(WARNING) << "the configuration stays as it was: " << report.status().message();
+    return absl::StrFormat("error the configuration stays as it was: %s\n",
+                           std::string(report.status().message()));
+  }
+  sequence_.set_limits(limits_);
+  LOG(INFO) << "the configuration was read again: " << *report;
+  return *report;
 }
 
 void Lifecycle::ConnectionEnded() {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/base/unique_fd.h"
 #include "daemon/control_socket.h"
 #include "daemon/helper_thread.h"
@@ -35,6 +36,8 @@ struct LifecycleHooks {
   // Called every `beat_period` while the mount is served; never when that is 0.
   std::function<void()> beat;
   std::chrono::milliseconds beat_period{0};
+  // Reads the configuration again; what it changes of the limits holds from then on. The report.
+  std::function<absl::StatusOr<std::string>(StopSequence::Limits*)> reload;
   std::function<void()> release_names;  // Before a hard exit: the control socket's file.
 };
 
@@ -61,6 +64,7 @@ class Lifecycle {
   void CollectUnmount();
   void CollectJoin();
   std::string Answer(ControlCommand command);
+  std::string Reload();
   void Do(StopSequence::Action action);
   void StartUnmount(bool flush_and_detach);
   void StartJoin();

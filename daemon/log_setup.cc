@@ -29,9 +29,14 @@ class SyslogSink : public google::LogSink {
 
 void SetUpLog(int level) {
   FLAGS_logtostderr = true;  // Never files in /tmp.
+  SetLogLevel(level);
+  google::InitGoogleLogging("shuntfs");
+}
+
+// glog reads both without a lock wherever a line begins, and means them to be changed at any time.
+void SetLogLevel(int level) {
   FLAGS_minloglevel = std::max(0, 2 - level);
   FLAGS_v = std::max(0, level - 2);
-  google::InitGoogleLogging("shuntfs");
 }
 
 void SendLogToSyslog() {

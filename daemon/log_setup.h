@@ -9,6 +9,9 @@ namespace shuntfs {
 // `level`: 0 errors, 1 warnings, 2 notices, 3 and more VLOG(level - 2).
 void SetUpLog(int level);
 
+// Changes the level of a process that has threads: each sees it with one of its next lines.
+void SetLogLevel(int level);
+
 // From now on also to syslog. Called when stderr is about to be given up.
 void SendLogToSyslog();
 

@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "config/flags.h"
+#include "daemon/config_command.h"
 #include "daemon/exit_code.h"
 #include "daemon/mount_command.h"
 #include "daemon/mount_helper.h"
 #include "daemon/probe_command.h"
+#include "daemon/reload_command.h"
 #include "daemon/status_command.h"
 #include "daemon/umount_command.h"
 
@@ -34,8 +36,12 @@ int main(int argc, char** argv) {
       return shuntfs::RunMountCommand(*line);
     case shuntfs::Command::kUmount:
       return shuntfs::RunUmountCommand(*line);
+    case shuntfs::Command::kReload:
+      return shuntfs::RunReloadCommand(*line);
     case shuntfs::Command::kStatus:
       return shuntfs::RunStatusCommand(*line);
+    case shuntfs::Command::kConfig:
+      return shuntfs::RunConfigCommand(*line);
     case shuntfs::Command::kProbe:
       return shuntfs::RunProbeCommand(*line);
     case shuntfs::Command::kVersion:

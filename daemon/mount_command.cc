@@ -62,7 +62,8 @@ int RunMountCommand(const CommandLine& line) {
   if (absl::Status status = CheckFuseDevice(); !status.ok()) return Fail(status);
 
   const MountRequest request{*std::move(paths), line.options.data_path, line.options,
-                             line.foreground, *std::move(policy)};
+                             line.foreground,   *std::move(policy),     line.sources,
+                             line.configuration};
   if (line.foreground) return RunMountSession(request, ReadyReport());
   DetachHooks hooks;
   hooks.serve = [&request](ReadyReport report) {

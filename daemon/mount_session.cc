@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "config/reload.h"
 #include "core/base/log.h"
 #include "daemon/capability.h"
 #include "daemon/compose.h"
@@ -27,6 +28,7 @@
 #include "daemon/heartbeat.h"
 #include "daemon/helper_thread.h"
 #include "daemon/lifecycle.h"
+#include "daemon/log_setup.h"
 #include "daemon/path_probe.h"
 #include "daemon/process_limits.h"
 #include "daemon/serve.h"
@@ -64,7 +66,12 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   to.negative_timeout_s = from.negative_timeout_s;
   to.memory_budget_bytes = from.memory_budget_bytes;
   to.max_write_bytes = from.max_write_bytes;
+  to.readahead_bytes = from.readahead_bytes;
+  to.max_background = from.max_background;
+  to.congestion_threshold = from.congestion_threshold;
+  to.request_timeout_s = from.request_timeout_s;
   to.workers = from.workers;
+  to.pin_workers = from.pin_workers;
   to.device_threads = from.device_threads;
   to.read_policy = from.read_policy;
   to.write_policy = from.write_policy;
@@ -273,8 +280,9 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   }
   FuseMount& mount = starter.mount();
   Server& server = starter.server();
-  if (const absl::Status status = mount.RaiseReadAhead(request.options.max_write_bytes);
-      !status.ok()) {
+  const uint32_t readahead = request.options.readahead_bytes != 0 ? request.options.readahead_bytes
+                                                                  : request.options.max_write_bytes;
+  if (const absl::Status status = mount.RaiseReadAhead(readahead); !status.ok()) {
     VLOG(1) << "the readahead window stays as it is: " << status.ToString();
   }
   std::unique_ptr<ControlSocket> control = ListenForControl(mount);
@@ -296,6 +304,16 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   hooks.status_json = [&facts, &server, started] {
     const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
     return StatusDocument(facts, uptime_s, server.StatusJson());
+  };
+  Reloader reloader(request.sources, request.configuration);
+  hooks.reload = [&reloader, &server](StopSequence::Limits* limits) -> absl::StatusOr<std::string> {
+    const absl::StatusOr<ReloadReport> changes = reloader.Reload();
+    if (!changes.ok()) return changes.status();
+    const Options& options = reloader.options();
+    server.SetTimeouts(options.entry_timeout_s, options.attr_timeout_s, options.negative_timeout_s);
+    SetLogLevel(options.log_level);
+    limits->graceful = LimitsOf(options).graceful;
+    return changes->ToString();
   };
   hooks.release_names = [&control] {
     if (control) unlink(control->path().c_str());

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "config/configuration.h"
+#include "config/load.h"
 #include "config/options.h"
 #include "core/policy.h"
 #include "daemon/daemonize.h"
@@ -20,7 +22,10 @@ struct MountRequest {
   std::string data_path;
   Options options;
   bool foreground = false;  // A service manager that is there started this very process.
-  PolicyOptions policy;  // what the options say of it
+  PolicyOptions policy;     // what the options say of it
+  // What the options come from, for a reload.
+  ConfigSources sources;
+  Configuration configuration;
 };
 
 // Serves until the mount ends, and returns the exit code. `report` hears when it is ready, or why

@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_format.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -17,7 +16,7 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/protocol/init.h"
-#include "daemon/capability.h"
+#include "daemon/ring_plan.h"
 #include "daemon/server_status.h"
 #include "io/fuse_device.h"
 
@@ -29,14 +28,6 @@ constexpr int kInitTimeoutMs = 10'000;
 uint64_t DescriptorLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
-uint64_t MemlockLimit() {
-  rlimit limit{};
-  if (HasCapability(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
-      limit.rlim_cur == RLIM_INFINITY)
-    return kNoLimit;
   return limit.rlim_cur;
 }
 
@@ -63,19 +54,18 @@ uint32_t PassthroughDepth(const std::string& source) {
   return stacked ? 2 : 1;
 }
 
-// No value: requests are read from /dev/fuse.
+absl::Status Failed(const std::string& what, Errno error) {
+  return absl::InternalError(absl::StrFormat("%s: %s", what, std::strerror(error.value())));
+}
+
+}  // namespace
+
 std::optional<RingMode> RingModeOf(const std::string& mode) {
   if (mode == "zero-copy") return RingMode::kZeroCopy;
   if (mode == "buffer-pool") return RingMode::kBufferPool;
   if (mode == "per-entry") return RingMode::kPerEntry;
   return std::nullopt;
 }
-
-absl::Status Failed(const std::string& what, Errno error) {
-  return absl::InternalError(absl::StrFormat("%s: %s", what, std::strerror(error.value())));
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& options,
                                                       UniqueFd source_fd, UniqueFd fuse_fd,
@@ -111,9 +101,9 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs.writeback = options.writeback;
   fs.backing_direct = options.backing_direct;
   fs.privileged = options.privileged;
-  fs.entry_timeout = CacheTimeout::FromSeconds(options.entry_timeout_s);
-  fs.attr_timeout = CacheTimeout::FromSeconds(options.attr_timeout_s);
-  fs.negative_timeout = CacheTimeout::FromSeconds(options.negative_timeout_s);
+  fs.timeouts.entry = CacheTimeout::FromSeconds(options.entry_timeout_s);
+  fs.timeouts.attr = CacheTimeout::FromSeconds(options.attr_timeout_s);
+  fs.timeouts.negative = CacheTimeout::FromSeconds(options.negative_timeout_s);
   fs.path_fd_limit = DescriptorLimit() * kPathFdShareNumerator / kPathFdShareDenominator;
   fs.read_policy = WishOf(options.read_policy);
   fs.write_policy = WishOf(options.write_policy);
@@ -135,27 +125,17 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
 }
 
 absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
+  absl::StatusOr<RingPlan> plan =
+      PlanRings(mode, options.memory_budget_bytes, options.max_write_bytes, options.workers);
+  if (!plan.ok()) return plan.status();
   RingGroupOptions group;
   group.mode = mode;
   group.fuse_fd = fuse_fd_.get();
-  const std::vector<int> possible = ReadCpuList("possible");
-  const std::vector<int> online = ReadCpuList("online");
-  if (possible.empty() || online.empty()) {
-    return absl::UnavailableError(
-        "the CPUs cannot be listed: /sys/devices/system/cpu is not readable; mount sysfs");
-  }
-  group.workers = PlanWorkers(possible, online, options.workers);
-  MemoryInputs inputs;
-  inputs.queues = static_cast<uint32_t>(possible.size());
-  inputs.budget_bytes = options.memory_budget_bytes;
-  inputs.memlock_bytes = MemlockLimit();
-  inputs.max_write_bytes = options.max_write_bytes;
-  inputs.pooled = mode != RingMode::kPerEntry;
-  const MemoryPlanResult plan = PlanMemory(inputs);
-  if (!plan.error.empty()) return absl::ResourceExhaustedError(plan.error);
-  group.memory = plan.plan;
-  max_write_bytes_ = std::min(options.max_write_bytes, plan.plan.payload_bytes);
-  entries_per_queue_ = plan.plan.entries_per_queue;
+  group.pin_workers = options.pin_workers;
+  group.workers = std::move(plan->workers);
+  group.memory = plan->memory;
+  max_write_bytes_ = std::min(options.max_write_bytes, plan->memory.payload_bytes);
+  entries_per_queue_ = plan->memory.entries_per_queue;
   rings_ = std::make_unique<RingGroup>(*fs_, *connection_, *slow_pool_);
   const std::string error = rings_->Create(group);
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
@@ -184,10 +164,18 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   if (passthrough) wishes.passthrough_depth = PassthroughDepth(options.source);
   wishes.max_write_bytes = max_write_bytes_;
   wishes.max_pages_limit = MaxPagesLimit();
-  wishes.max_readahead_bytes = max_write_bytes_;
+  wishes.max_readahead_bytes =
+      options.readahead_bytes != 0 ? options.readahead_bytes : max_write_bytes_;
+  wishes.max_background = options.max_background;
+  wishes.congestion_threshold = options.congestion_threshold;
+  wishes.request_timeout_s = options.request_timeout_s;
   const InitResult result = NegotiateInit(request.payload, wishes);
   if (!result.error.empty()) return absl::FailedPreconditionError(result.error);
   const InitAgreement& agreed = result.agreement;
+  if (options.request_timeout_s != 0 && agreed.reply.request_timeout == 0) {
+    return absl::UnavailableError(
+        "this kernel has no request timeout (Linux 6.15 has); leave out request_timeout");
+  }
   if (ring_mode && !agreed.over_io_uring) {
     return absl::UnavailableError(
         "this kernel does not offer FUSE over io_uring; "
@@ -278,6 +266,11 @@ absl::Status Server::Join() {
   }
   if (connection_->reason() == EndReason::kBroken) return absl::InternalError(connection_->what());
   return absl::OkStatus();
+}
+
+void Server::SetTimeouts(double entry_s, double attr_s, double negative_s) {
+  fs_->SetTimeouts({CacheTimeout::FromSeconds(entry_s), CacheTimeout::FromSeconds(attr_s),
+                    CacheTimeout::FromSeconds(negative_s)});
 }
 
 void Server::AskPulse() {

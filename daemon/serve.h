@@ -39,7 +39,12 @@ struct ServeOptions {
   double negative_timeout_s = 0;
   uint64_t memory_budget_bytes = 64 << 20;
   uint32_t max_write_bytes = 1 << 20;
-  uint32_t workers = 0;         // 0: one per online CPU
+  uint32_t readahead_bytes = 0;  // 0: as the largest request
+  uint16_t max_background = 64;
+  uint16_t congestion_threshold = 0;  // 0: three quarters of max_background
+  uint16_t request_timeout_s = 0;     // 0: none
+  uint32_t workers = 0;               // 0: one per online CPU
+  bool pin_workers = true;
   uint32_t device_threads = 0;  // 0: as many as needed
   std::string read_policy = "auto";
   std::string write_policy = "auto";
@@ -50,6 +55,9 @@ struct DataPathChoice {
   std::string mode;
   std::map<std::string, std::string> reasons;  // one per mode: why, or why not
 };
+
+// No value: requests are read from /dev/fuse.
+std::optional<RingMode> RingModeOf(const std::string& mode);
 
 class Server {
  public:
@@ -73,6 +81,10 @@ class Server {
   std::vector<std::string> Silent() const;
   // Waits for all threads and closes the connection. An error: it ended because something broke.
   absl::Status Join();
+
+  // Of answers from now on; what the kernel was told before holds as long as it was told. Control
+  // thread, while others serve.
+  void SetTimeouts(double entry_s, double attr_s, double negative_s);
 
   // The members operations, transport, io and resources of the status document, without outer
   // braces.

@@ -67,6 +67,9 @@ class StopSequence {
   // Call when deadline() has come.
   Action OnDeadline(TimePoint now);
 
+  // For deadlines that begin from now on.
+  void set_limits(const Limits& limits) { limits_ = limits; }
+
   Phase phase() const { return phase_; }
   std::optional<TimePoint> deadline() const { return deadline_; }
   bool stop_requested() const { return stop_requested_; }

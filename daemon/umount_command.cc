@@ -17,6 +17,7 @@
 #include "daemon/control_client.h"
 #include "daemon/exit_code.h"
 #include "daemon/mount_table.h"
+#include "daemon/our_mount.h"
 #include "daemon/path_probe.h"
 #include "daemon/unmount.h"
 
@@ -29,23 +30,6 @@ constexpr int kAnswerTimeoutMs = 5000;
 // kernel.
 constexpr int kExtraWaitMs = 10 * 1000;
 constexpr uint64_t kLongestWaitS = 3600 + 60;
-
-absl::StatusOr<MountEntry> FindOurs(const std::string& path) {
-  absl::StatusOr<MountTable> table = ReadMountTable();
-  if (!table.ok()) return table.status();
-  absl::StatusOr<std::string> mountpoint = ResolveMountpoint(path, *table);
-  if (!mountpoint.ok()) return mountpoint.status();
-  const MountEntry* entry = FindMount(*table, *mountpoint);
-  if (entry == nullptr) {
-    return absl::NotFoundError(
-        absl::StrFormat("%s is not mounted; `shuntfs status` lists the mounts", *mountpoint));
-  }
-  if (!entry->IsShuntfs()) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "%s is a mount of type %s, not one of shuntfs; use umount(8)", *mountpoint, entry->type));
-  }
-  return *entry;
-}
 
 // Asks, and waits for the daemon's process to be gone.
 absl::Status StopDaemon(ControlClient* client, const MountEntry& entry) {
@@ -100,7 +84,7 @@ absl::Status UnmountWithoutDaemon(const MountEntry& entry) {
 }
 
 absl::Status Umount(const std::string& path) {
-  const absl::StatusOr<MountEntry> entry = FindOurs(path);
+  const absl::StatusOr<MountEntry> entry = FindOurMount(path);
   if (!entry.ok()) return entry.status();
   absl::StatusOr<ControlClient> client = ControlClient::Connect(*entry);
   if (client.ok()) {

@@ -26,6 +26,7 @@ size_t HeaderBytes(const RingGroupOptions& options) {
 
 std::string RingGroup::Create(const RingGroupOptions& options) {
   mode_ = options.mode;
+  pin_workers_ = options.pin_workers;
   const size_t queues = QueuesIn(options);
   const size_t entries = queues * options.memory.entries_per_queue;
   const bool zero_copy = mode_ == RingMode::kZeroCopy;

@@ -30,6 +30,7 @@ struct RingGroupOptions {
   int fuse_fd = -1;  // borrowed
   std::vector<WorkerPlan> workers;
   MemoryPlan memory;
+  bool pin_workers = true;  // each to the CPU of its plan
 };
 
 class RingGroup {
@@ -52,6 +53,7 @@ class RingGroup {
 
   std::vector<const Counters*> counters() const;
   uint64_t region_bytes() const { return region_ ? region_->bytes().size() : 0; }
+  bool pin_workers() const { return pin_workers_; }
   size_t workers() const { return workers_.size(); }
 
  private:
@@ -67,6 +69,7 @@ class RingGroup {
   std::optional<MemoryRegion> region_;
   SharedRegion shared_region_;
   RingMode mode_ = RingMode::kPerEntry;
+  bool pin_workers_ = true;
   std::deque<QueuePool> pools_;
   std::deque<RingEntry> entries_;
   std::vector<std::unique_ptr<RingWorker>> workers_;

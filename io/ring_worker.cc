@@ -100,7 +100,7 @@ void RingWorker::Join() {
 
 void RingWorker::Run(int fuse_fd, const SharedRegion& region) {
   pthread_setname_np(pthread_self(), name().c_str());
-  PinTo(cpu_);
+  if (group_.pin_workers()) PinTo(cpu_);
   const Outcome opened = OpenRing(fuse_fd, region);
   set_up_.set_value(opened);
   if (go_.get_future().get() && opened.ok()) {

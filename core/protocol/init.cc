@@ -48,6 +48,7 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   // The kernel drops one of the two, so we never ask for both (fs/fuse/inode.c,
   // process_init_reply).
   if (wishes.passthrough_depth != 0 && !wishes.writeback_cache) wanted |= abi::kInitPassthrough;
+  if (wishes.request_timeout_s != 0) wanted |= abi::kInitRequestTimeout;
   agreed.flags = wanted & agreed.kernel_flags;
   agreed.over_io_uring = (agreed.flags & abi::kInitOverIoUring) != 0;
   agreed.passthrough = (agreed.flags & abi::kInitPassthrough) != 0;
@@ -64,11 +65,15 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   out.flags = static_cast<uint32_t>(agreed.flags);
   out.flags2 = static_cast<uint32_t>(agreed.flags >> 32);
   out.max_background = wishes.max_background;
-  out.congestion_threshold = static_cast<uint16_t>(wishes.max_background * 3 / 4);
+  out.congestion_threshold = wishes.congestion_threshold != 0
+                                 ? wishes.congestion_threshold
+                                 : static_cast<uint16_t>(wishes.max_background * 3 / 4);
   out.max_write = agreed.max_write_bytes;
   out.time_gran = 1;
   out.max_stack_depth = agreed.passthrough ? wishes.passthrough_depth : 0;
   out.max_pages = static_cast<uint16_t>(max_pages);
+  if ((agreed.flags & abi::kInitRequestTimeout) != 0)
+    out.request_timeout = wishes.request_timeout_s;
   agreed.reply_bytes = sizeof(out);
   return result;
 }

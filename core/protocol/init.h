@@ -27,6 +27,8 @@ struct InitWishes {
   uint32_t max_readahead_bytes = 1U
                                  << 20;  // the kernel takes the lower of this and the bdi's window
   uint16_t max_background = 64;
+  uint16_t congestion_threshold = 0;  // 0: three quarters of max_background
+  uint16_t request_timeout_s = 0;     // 0: none
 };
 
 // What was agreed.

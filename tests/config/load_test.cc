@@ -176,6 +176,11 @@ TEST_F(LoadTest, ConflictsAreToldWhereTheyAre) {
             "option \"allow_root\" contradicts \"allow_other\"; give one of them");
 }
 
+TEST_F(LoadTest, TheThresholdHasToBeReachable) {
+  EXPECT_NE(MistakeIn("max_background = 5\ncongestion_threshold = 6").find("never be reached"),
+            std::string::npos);
+}
+
 TEST_F(LoadTest, BytesThatAreNotTextAreRefused) {
   EXPECT_EQ(MistakeIn(std::string("ro = true\n# \0\n", 14)),
             "a.toml:2: has a byte that is not text; save the file as UTF-8");

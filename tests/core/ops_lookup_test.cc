@@ -17,8 +17,8 @@ TEST(Lookup, GivesTheEntry) {
   TempTree tree;
   tree.File("f", "12345", 0640);
   FileSystemOptions options = Client::Unprivileged();
-  options.entry_timeout = CacheTimeout::FromSeconds(7);
-  options.attr_timeout = CacheTimeout::FromSeconds(8.5);
+  options.timeouts.entry = CacheTimeout::FromSeconds(7);
+  options.timeouts.attr = CacheTimeout::FromSeconds(8.5);
   Client client(tree.path(), options);
   EXPECT_TRUE(Answered(client.Send(Opcode::kLookup, kRoot, Text("f")), sizeof(abi::EntryOut)));
   const auto entry = client.Reply<abi::EntryOut>();
@@ -58,7 +58,7 @@ TEST(Lookup, OfNothingCanBeRemembered) {
   Client forgetful(tree.path());
   EXPECT_TRUE(Refused(forgetful.Send(Opcode::kLookup, kRoot, Text("none")), ENOENT));
   FileSystemOptions options = Client::Unprivileged();
-  options.negative_timeout = CacheTimeout::FromSeconds(3.5);
+  options.timeouts.negative = CacheTimeout::FromSeconds(3.5);
   Client client(tree.path(), options);
   EXPECT_TRUE(Answered(client.Send(Opcode::kLookup, kRoot, Text("none")), sizeof(abi::EntryOut)));
   const auto entry = client.Reply<abi::EntryOut>();
@@ -66,6 +66,20 @@ TEST(Lookup, OfNothingCanBeRemembered) {
   EXPECT_EQ(entry.entry_valid, 3u);
   EXPECT_EQ(entry.entry_valid_nsec, 500'000'000u);
   EXPECT_EQ(client.fs().inodes().count(), 1u);
+}
+
+TEST(Lookup, TimeoutsCanChangeMeanwhile) {
+  TempTree tree;
+  tree.File("f");
+  Client client(tree.path());
+  client.fs().SetTimeouts({CacheTimeout::FromSeconds(40.5), CacheTimeout::FromSeconds(0),
+                           CacheTimeout::FromSeconds(31536000)});
+  EXPECT_TRUE(Answered(client.Send(Opcode::kLookup, kRoot, Text("f"))));
+  EXPECT_EQ(client.Reply<abi::EntryOut>().entry_valid, 40u);
+  EXPECT_EQ(client.Reply<abi::EntryOut>().entry_valid_nsec, 500'000'000u);
+  EXPECT_EQ(client.Reply<abi::EntryOut>().attr_valid, 0u);
+  EXPECT_TRUE(Answered(client.Send(Opcode::kLookup, kRoot, Text("none"))));
+  EXPECT_EQ(client.Reply<abi::EntryOut>().entry_valid, 31536000u);
 }
 
 TEST(Lookup, CountsWhatForgetTakesBack) {

@@ -124,10 +124,9 @@ TEST(EntryOf, CarriesNumberAndTimeouts) {
   const FileStatus status = tree.Status("");
   BackingDevice device;
   InodeTable table(tree.OpenRoot(), status, &device, 8);
-  FileSystemOptions options;
-  options.entry_timeout = CacheTimeout::FromSeconds(2.5);
-  options.attr_timeout = CacheTimeout::FromSeconds(0.25);
-  const abi::EntryOut entry = EntryOf(options, nullptr, *table.root(), status);
+  const CacheTimeouts timeouts = {
+      CacheTimeout::FromSeconds(2.5), CacheTimeout::FromSeconds(0.25), {}};
+  const abi::EntryOut entry = EntryOf(timeouts, nullptr, *table.root(), status);
   EXPECT_EQ(entry.nodeid, kRootNodeId.value());
   EXPECT_EQ(entry.entry_valid, 2u);
   EXPECT_EQ(entry.entry_valid_nsec, 500'000'000u);

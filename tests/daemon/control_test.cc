@@ -24,6 +24,7 @@ namespace {
 
 TEST(ControlProtocol, KnowsItsCommands) {
   EXPECT_EQ(ParseControlCommand("ping\n"), ControlCommand::kPing);
+  EXPECT_EQ(ParseControlCommand("reload\n"), ControlCommand::kReload);
   EXPECT_EQ(ParseControlCommand("status\n"), ControlCommand::kStatus);
   EXPECT_EQ(ParseControlCommand("stop\nrest"), ControlCommand::kStop);
   for (const char* text : {"\n", "PING\n", "ping \n", "stop stop\n", "status\r\n"}) {

@@ -47,6 +47,11 @@ class LifecycleTest : public testing::Test {
     };
     hooks_.is_mounted = [this] { return mounted_.load(); };
     hooks_.status_json = [] { return std::string("{}"); };
+    hooks_.reload = [this](StopSequence::Limits*) -> absl::StatusOr<std::string> {
+      ++reloads_;
+      End();
+      return std::string("nothing changed\n");
+    };
     hooks_.release_names = [] {};
   }
 
@@ -64,12 +69,12 @@ class LifecycleTest : public testing::Test {
     ASSERT_EQ(write(ended_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
   }
 
-  // SIGTERM is pending before the loop starts, as when it comes during the start.
-  int RunAfterSignal() {
+  // The signal is pending before the loop starts, as when it comes during the start.
+  int RunAfterSignal(int number = SIGTERM) {
     sigset_t before;
     pthread_sigmask(SIG_SETMASK, nullptr, &before);
     const UniqueFd signals = TakeSignals();
-    kill(getpid(), SIGTERM);
+    kill(getpid(), number);
     const int exit_code = Lifecycle(hooks_, limits_, signals.get(), nullptr).Run();
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return exit_code;
@@ -86,7 +91,7 @@ class LifecycleTest : public testing::Test {
   StopSequence::Limits limits_;
   std::atomic<bool> mounted_ = true;
   std::atomic<int> begin_stops_ = 0, joins_ = 0, unmounts_ = 0, detaches_ = 0, flushes_ = 0,
-                   aborts_ = 0;
+                   aborts_ = 0, reloads_ = 0;
   bool begin_stop_ends_ = true;
   bool unmount_ends_ = true;
   UnmountOutcome unmount_;
@@ -99,6 +104,28 @@ TEST_F(LifecycleTest, ASignalUnmountsAndTheExitCodeIsZero) {
   EXPECT_EQ(joins_, 1);
   EXPECT_EQ(begin_stops_, 0);
   EXPECT_EQ(detaches_, 0);
+}
+
+TEST_F(LifecycleTest, AHangupReloadsAndEndsNothing) {
+  mounted_ = false;  // The hook ends the connection as umount(8) would, so that Run() returns.
+  EXPECT_EQ(RunAfterSignal(SIGHUP), 0);
+  EXPECT_EQ(reloads_, 1);
+  EXPECT_EQ(unmounts_ + begin_stops_ + aborts_, 0);
+}
+
+// The first deadline is the new one: with the old one the test would not end.
+TEST_F(LifecycleTest, AReloadedStopTimeoutHolds) {
+  unmount_ = {UnmountOutcome::Kind::kBusy, "busy"};
+  limits_.graceful = std::chrono::hours(10);
+  hooks_.reload = [this](StopSequence::Limits* limits) -> absl::StatusOr<std::string> {
+    ++reloads_;
+    limits->graceful = std::chrono::milliseconds(1);
+    kill(getpid(), SIGTERM);
+    return std::string("applied\n");
+  };
+  EXPECT_EQ(RunAfterSignal(SIGHUP), 0);
+  EXPECT_EQ(reloads_, 1);
+  EXPECT_EQ(begin_stops_, 1);
 }
 
 TEST_F(LifecycleTest, ABusyMountIsFlushedDetachedAndStopped) {

@@ -165,5 +165,29 @@ TEST(NegotiateInitTest, CongestionBeginsBelowTheBackgroundLimit) {
   }
 }
 
+TEST(NegotiateInitTest, PassesTheBackgroundLimitsOn) {
+  InitWishes wishes;
+  EXPECT_EQ(Negotiate(45, kEverything, wishes).agreement.reply.max_background, 64);
+  EXPECT_EQ(Negotiate(45, kEverything, wishes).agreement.reply.congestion_threshold, 48);
+  wishes.max_background = 65535;
+  EXPECT_EQ(Negotiate(45, kEverything, wishes).agreement.reply.congestion_threshold, 49151);
+  wishes.congestion_threshold = 7;
+  EXPECT_EQ(Negotiate(45, kEverything, wishes).agreement.reply.congestion_threshold, 7);
+}
+
+TEST(NegotiateInitTest, AsksForARequestTimeoutOnlyWhenThereIsOneAndTheKernelHasIt) {
+  InitWishes wishes;
+  EXPECT_EQ(ReplyFlags(Negotiate(45, kEverything, wishes).agreement) & abi::kInitRequestTimeout,
+            0u);
+  wishes.request_timeout_s = 30;
+  const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
+  EXPECT_NE(ReplyFlags(agreed) & abi::kInitRequestTimeout, 0u);
+  EXPECT_EQ(agreed.reply.request_timeout, 30);
+  const InitAgreement older =
+      Negotiate(45, kEverything & ~abi::kInitRequestTimeout, wishes).agreement;
+  EXPECT_EQ(ReplyFlags(older) & abi::kInitRequestTimeout, 0u);
+  EXPECT_EQ(older.reply.request_timeout, 0);
+}
+
 }  // namespace
 }  // namespace shuntfs

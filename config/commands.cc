@@ -1,0 +1,72 @@
+#include "config/commands.h"
+
+#include <algorithm>
+
+namespace shuntfs {
+namespace {
+
+constexpr FlagSpec kForeground = {
+    "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
+constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
+constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
+
+constexpr auto kCommands = std::to_array<CommandSpec>({
+    {"mount",
+     Command::kMount,
+     "[SRC MNT]",
+     0,
+     2,
+     "show the directory SRC at the directory MNT",
+     {&kForeground, &kOptions},
+     true},
+    {"umount",
+     Command::kUmount,
+     "MNT",
+     1,
+     1,
+     "end a mount: what is in flight is finished, a busy mount is detached",
+     {}},
+    {"reload", Command::kReload, "MNT", 1, 1, "let a mount read its configuration file again", {}},
+    {"status",
+     Command::kStatus,
+     "[MNT]",
+     0,
+     1,
+     "what a mount does, or which mounts there are",
+     {&kJson}},
+    {"config",
+     Command::kConfig,
+     "show | check FILE | generate WHAT",
+     1,
+     2,
+     "the options in effect and where they come from, or the mistakes in a file",
+     {&kOptions, &kJson},
+     true,
+     "show|check|generate"},
+    {"probe",
+     Command::kProbe,
+     "",
+     0,
+     0,
+     "what this kernel and your privileges allow, with reasons and remedies",
+     {&kJson}},
+    {"help", Command::kHelp, "[COMMAND]", 0, 1, "this text, or a command's", {}},
+    {"version", Command::kVersion, "", 0, 0, "the version", {}},
+});
+
+}  // namespace
+
+std::span<const CommandSpec> CommandTable() { return kCommands; }
+
+const CommandSpec* FindCommand(std::string_view name) {
+  const auto* it = std::ranges::find(kCommands, name, &CommandSpec::name);
+  return it == kCommands.end() ? nullptr : it;
+}
+
+std::string FlagName(const OptionSpec& spec) {
+  std::string name(spec.name);
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+}  // namespace shuntfs
