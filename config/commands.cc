@@ -9,6 +9,15 @@ constexpr FlagSpec kForeground = {
     "foreground", 'f', "foreground", false, "", "stay in the foreground and log to stderr", ""};
 constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount options, see below", ""};
 constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
+constexpr FlagSpec kWatch = {
+    "watch", 'w', "watch", false, "", "show what happens, again and again; q ends it", ""};
+constexpr FlagSpec kInterval = {"interval",
+                                0,
+                                "interval",
+                                true,
+                                "SECONDS",
+                                "time from one --watch to the next (from 0.1 to 3600, default 1)",
+                                "the numbers of seconds from 0.1 to 3600"};
 
 constexpr auto kCommands = std::to_array<CommandSpec>({
     {"mount",
@@ -33,7 +42,7 @@ constexpr auto kCommands = std::to_array<CommandSpec>({
      0,
      1,
      "what a mount does, or which mounts there are",
-     {&kJson}},
+     {&kJson, &kWatch, &kInterval}},
     {"config",
      Command::kConfig,
      "show | check FILE | generate WHAT",

@@ -18,8 +18,17 @@
 #include "config/option_table.h"
 #include "config/values.h"
 
+namespace {
+
+bool ValidInterval(const char* /*flag*/, double value) { return value >= 0.1 && value <= 3600; }
+
+}  // namespace
+
 DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
 DEFINE_bool(json, false, "print JSON");
+DEFINE_bool(watch, false, "show again and again");
+DEFINE_double(interval, 1, "seconds from one --watch to the next");
+DEFINE_validator(interval, &ValidInterval);
 
 namespace shuntfs {
 namespace {
@@ -279,6 +288,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
 
   gflags::SetCommandLineOption("foreground", "false");
   gflags::SetCommandLineOption("json", "false");
+  gflags::SetCommandLineOption("watch", "false");
+  gflags::SetCommandLineOption("interval", "1");
   if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
     return status;
   }
@@ -295,6 +306,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   }
   line.foreground = FLAGS_foreground;
   line.json = FLAGS_json;
+  line.watch = FLAGS_watch;
+  line.interval_s = FLAGS_interval;
+  if (line.json && line.watch)
+    return Usage("flags \"--json\" and \"--watch\" exclude each other; give one of them");
   return line;
 }
 

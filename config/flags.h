@@ -24,6 +24,8 @@ struct CommandLine {
   std::string help_topic;             // Of kHelp: a command's name, or empty.
   bool foreground = false;            // mount -f
   bool json = false;                  // status, probe, config --json
+  bool watch = false;                 // status --watch
+  double interval_s = 1;              // status --interval
   ConfigSources sources;              // mount, config: what the options were put together from, and
   Configuration configuration;        // where each comes from, and
   Options options;                    // what they come to.

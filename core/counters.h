@@ -1,4 +1,4 @@
-// What was served: requests and errors by operation, bytes by path.
+// What was served: requests, errors and latency by operation, errors by errno, bytes by path.
 //
 // Floor 2. One object per thread; only its thread adds, anyone may read (each number is exact, a
 // set of them is a snapshot of no single moment).
@@ -6,35 +6,27 @@
 #define SHUNTFS_CORE_COUNTERS_H_
 
 #include <array>
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 
+#include "core/counter.h"
+#include "core/latency_histogram.h"
 #include "core/protocol/abi.h"
 
 namespace shuntfs {
 
-// A number with one writer.
-class Counter {
- public:
-  void Add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
-  }
-  // Takes back what was added too early.
-  void Remove(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_release);
-  }
-  uint64_t value() const { return value_.load(std::memory_order_acquire); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
+// Errors by errno: the numbers of Linux end at 133 (EHWPOISON), and what is above shares the last
+// place.
+inline constexpr size_t kErrnoEnd = 135;
 
 struct alignas(64) Counters {
   struct Operation {
     Counter count;
     Counter errors;
+    LatencyHistogram latency;
   };
   std::array<Operation, abi::kOpcodeEnd> operations;
+  std::array<Counter, kErrnoEnd> errnos;
 
   Counter ring_requests;
   Counter device_requests;

@@ -1,5 +1,6 @@
 #include "core/file_system.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -138,11 +139,23 @@ Action FileSystem::FinishTransfer(const Call& call, const Transfer& transfer, in
   return ReplyWith(answered, abi::WriteOut{static_cast<uint32_t>(result), 0});
 }
 
-void FileSystem::CountReply(Counters& counters, const Request& request, const Action& action) {
+void FileSystem::CountReply(Counters& counters, const Request& request, const Action& action,
+                            uint64_t latency_ns) {
   const uint32_t opcode = request.header.opcode;
   if (opcode >= abi::kOpcodeEnd) return;
-  counters.operations[opcode].count.Add();
-  if (action.error.value() != 0) counters.operations[opcode].errors.Add();
+  Counters::Operation& operation = counters.operations[opcode];
+  operation.count.Add();
+  operation.latency.Record(latency_ns);
+  if (action.error.value() == 0) return;
+  operation.errors.Add();
+  counters.errnos[std::min(static_cast<size_t>(action.error.value()), kErrnoEnd - 1)].Add();
+}
+
+void FileSystem::UncountReply(Counters& counters, const Request& request, uint64_t latency_ns) {
+  const uint32_t opcode = request.header.opcode;
+  if (opcode >= abi::kOpcodeEnd) return;
+  counters.operations[opcode].count.Remove();
+  counters.operations[opcode].latency.Remove(latency_ns);
 }
 
 }  // namespace shuntfs

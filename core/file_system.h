@@ -56,8 +56,11 @@ class FileSystem {
   // After a transfer: `result` is the bytes moved or a negative errno. Writes the reply's
   // arguments, if any.
   Action FinishTransfer(const Call& call, const Transfer& transfer, int64_t result);
-  // Counts a request and how it ended.
-  static void CountReply(Counters& counters, const Request& request, const Action& action);
+  // Counts a request, how it ended and how long it took.
+  static void CountReply(Counters& counters, const Request& request, const Action& action,
+                         uint64_t latency_ns);
+  // Takes the count of a request back that was counted as a success before it had ended.
+  static void UncountReply(Counters& counters, const Request& request, uint64_t latency_ns);
 
   const FileSystemOptions& options() const { return options_; }
   CacheTimeouts timeouts() const {

@@ -3,33 +3,12 @@
 #include <cstddef>
 
 #include "absl/strings/str_format.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
 
 constexpr int kMaxDepth = 16;
-
-// Bytes of the UTF-8 sequence at the start of `text`, or 0 when there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!tail(1) || !tail(2)) return 0;
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;   // Longer than needed.
-    if (first == 0xED && byte(1) >= 0xA0) return 0;  // A surrogate.
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!tail(1) || !tail(2) || !tail(3)) return 0;
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) >= 0x90) return 0;  // Above U+10FFFF.
-    return 4;
-  }
-  return 0;
-}
 
 void AppendUtf8(unsigned code, std::string* out) {
   if (code < 0x80) {
@@ -197,7 +176,7 @@ std::string JsonToLines(const JsonValue& value, int indent_columns) {
       bool flat = member.kind == JsonValue::Kind::kObject && !member.members.empty();
       std::string line;
       for (const auto& [inner_name, inner] : member.members) {
-        flat = flat && inner.kind == JsonValue::Kind::kScalar && member.members.size() <= 2;
+        flat = flat && inner.kind == JsonValue::Kind::kScalar && member.members.size() <= 4;
         line += absl::StrFormat(" %s %s", inner_name, inner.text);
       }
       if (flat) {

@@ -32,6 +32,7 @@
 #include "daemon/path_probe.h"
 #include "daemon/process_limits.h"
 #include "daemon/serve.h"
+#include "daemon/server_status.h"
 #include "daemon/service_manager.h"
 #include "daemon/start_watch.h"
 #include "daemon/status_document.h"
@@ -303,7 +304,7 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   hooks.is_mounted = [&mount] { return mount.IsMounted(); };
   hooks.status_json = [&facts, &server, started] {
     const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
-    return StatusDocument(facts, uptime_s, server.StatusJson());
+    return StatusDocument(facts, uptime_s, FormatServerStatus(server.Numbers()));
   };
   Reloader reloader(request.sources, request.configuration);
   hooks.reload = [&reloader, &server](StopSequence::Limits* limits) -> absl::StatusOr<std::string> {

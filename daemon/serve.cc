@@ -17,8 +17,8 @@
 #include "core/base/log.h"
 #include "core/protocol/init.h"
 #include "daemon/ring_plan.h"
-#include "daemon/server_status.h"
 #include "io/fuse_device.h"
+#include "io/sync_transfer.h"
 
 namespace shuntfs {
 namespace {
@@ -29,6 +29,15 @@ uint64_t DescriptorLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+double CpuSeconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 // fs.fuse.max_pages_limit (6.13); before it, 256 was built in.
@@ -305,18 +314,29 @@ uint64_t Server::requests() const {
   return sum;
 }
 
-std::string Server::StatusJson() const {
-  ResourceNumbers resources;
-  resources.inodes = fs_->inodes().count();
-  resources.handles = fs_->handles().count();
-  resources.path_fds = fs_->inodes().path_fds();
-  resources.path_fd_limit = fs_->inodes().path_fd_limit();
-  resources.fd_limit = DescriptorLimit();
-  resources.region_bytes = rings_ == nullptr ? 0 : rings_->region_bytes();
-  resources.workers = rings_ == nullptr ? 0 : rings_->workers();
-  resources.entries_per_queue = entries_per_queue_;
-  resources.max_write_bytes = max_write_bytes_;
-  return FormatServerStatus(AllCounters(), resources);
+ServerNumbers Server::Numbers() const {
+  ServerNumbers numbers;
+  if (rings_ != nullptr) {
+    numbers.workers = rings_->loads();
+    rings_->AddCurrent(&numbers.current);
+  }
+  if (device_ != nullptr) device_->AddCurrent(&numbers.current);
+  numbers.now_ns = MonotonicNs();
+  AddCounters(AllCounters(), &numbers);
+  numbers.slow_pool = slow_pool_->load();
+  numbers.resources = {
+      {"inodes", fs_->inodes().count()},
+      {"handles", fs_->handles().count()},
+      {"path_fds", fs_->inodes().path_fds()},
+      {"path_fd_limit", fs_->inodes().path_fd_limit()},
+      {"fd_limit", DescriptorLimit()},
+      {"region_bytes", rings_ == nullptr ? 0 : rings_->region_bytes()},
+      {"workers", rings_ == nullptr ? 0 : rings_->workers()},
+      {"entries_per_queue", entries_per_queue_},
+      {"max_write_bytes", max_write_bytes_},
+  };
+  numbers.cpu_s = CpuSeconds();
+  return numbers;
 }
 
 }  // namespace shuntfs

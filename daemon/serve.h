@@ -1,6 +1,6 @@
 // One mounted connection: the file system, its transports and their threads.
 //
-// Floor 4. Made, stopped and joined on the control (main) thread; StatusJson there too. Everything
+// Floor 4. Made, stopped and joined on the control (main) thread; Numbers there too. Everything
 // that can be refused is tried before INIT is answered; what fails after that ends the connection,
 // and the caller unmounts.
 #ifndef SHUNTFS_DAEMON_SERVE_H_
@@ -18,6 +18,7 @@
 
 #include "core/base/unique_fd.h"
 #include "core/file_system.h"
+#include "daemon/server_numbers.h"
 #include "io/connection.h"
 #include "io/device_threads.h"
 #include "io/ring_group.h"
@@ -86,9 +87,7 @@ class Server {
   // thread, while others serve.
   void SetTimeouts(double entry_s, double attr_s, double negative_s);
 
-  // The members operations, transport, io and resources of the status document, without outer
-  // braces.
-  std::string StatusJson() const;
+  ServerNumbers Numbers() const;
   // Served so far.
   uint64_t requests() const;
 

@@ -5,52 +5,34 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "daemon/control_client.h"
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
 #include "daemon/mount_table.h"
-#include "daemon/path_probe.h"
+#include "daemon/status_question.h"
+#include "daemon/watch_command.h"
 
 namespace shuntfs {
 namespace {
-
-constexpr int kAnswerTimeoutMs = 5000;
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
   return ExitCodeOf(status);
 }
 
-// The document without its newline.
-absl::StatusOr<std::string> Ask(const MountEntry& entry) {
-  absl::StatusOr<std::string> document = AskDaemon(entry, "status", kAnswerTimeoutMs);
-  if (!document.ok()) {
-    if (document.status().code() == absl::StatusCode::kNotFound) {
-      return absl::FailedPreconditionError(absl::StrFormat(
-          "no daemon answers for %s; if it was killed, `shuntfs umount %s` removes the dead mount",
-          entry.mountpoint, entry.mountpoint));
-    }
-    return document.status();
-  }
-  while (!document->empty() && document->back() == '\n') document->pop_back();
-  if (!ParseJson(*document)) {
-    return absl::DataLossError(
-        absl::StrFormat("the daemon of %s answered no JSON", entry.mountpoint));
-  }
-  return document;
+// Without the counts behind the percentiles.
+std::string ForPeople(const std::string& document) {
+  JsonValue value = *ParseJson(document);
+  std::erase_if(value.members,
+                [](const auto& member) { return member.first == "latency_buckets"; });
+  return JsonToLines(value);
 }
 
-int ShowOne(const MountTable& table, const std::string& path, bool json) {
-  const absl::StatusOr<std::string> mountpoint = ResolveMountpoint(path, table);
-  if (!mountpoint.ok()) return Fail(mountpoint.status());
-  const MountEntry* entry = FindMount(table, *mountpoint);
-  if (entry == nullptr || !entry->IsShuntfs()) {
-    return Fail(absl::NotFoundError(
-        absl::StrFormat("%s is not a mount of shuntfs; `shuntfs status` lists them", *mountpoint)));
-  }
-  const absl::StatusOr<std::string> document = Ask(*entry);
+int ShowOne(const std::string& path, bool json) {
+  const absl::StatusOr<MountEntry> entry = FindOwnMount(path);
+  if (!entry.ok()) return Fail(entry.status());
+  const absl::StatusOr<std::string> document = AskForStatus(*entry);
   if (!document.ok()) return Fail(document.status());
-  const std::string text = json ? *document + "\n" : JsonToLines(*ParseJson(*document));
+  const std::string text = json ? *document + "\n" : ForPeople(*document);
   std::fputs(text.c_str(), stdout);
   return kExitOk;
 }
@@ -67,7 +49,7 @@ int ShowAll(const MountTable& table, bool json) {
                                       "MOUNTPOINT", "SOURCE");
   for (const MountEntry& entry : table) {
     if (!entry.IsShuntfs()) continue;
-    const absl::StatusOr<std::string> document = Ask(entry);
+    const absl::StatusOr<std::string> document = AskForStatus(entry);
     documents += (documents.empty() ? "" : ",\n ") +
                  (document.ok() ? *document : ErrorDocument(entry, document.status()));
     if (!document.ok()) {
@@ -90,13 +72,29 @@ int ShowAll(const MountTable& table, bool json) {
   return kExitOk;
 }
 
+// Without a mount point, the only mount there is.
+absl::StatusOr<MountEntry> WhatToWatch(const CommandLine& line) {
+  if (!line.operands.empty()) return FindOwnMount(line.operands[0]);
+  absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  std::erase_if(*table, [](const MountEntry& entry) { return !entry.IsShuntfs(); });
+  if (table->size() == 1) return table->front();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%d file systems are mounted with shuntfs; name the mount point to watch "
+                      "(`shuntfs status` lists them)",
+                      table->size()));
+}
+
 }  // namespace
 
 int RunStatusCommand(const CommandLine& line) {
+  if (line.watch) {
+    const absl::StatusOr<MountEntry> entry = WhatToWatch(line);
+    return entry.ok() ? WatchMount(*entry, line.interval_s) : Fail(entry.status());
+  }
+  if (!line.operands.empty()) return ShowOne(line.operands[0], line.json);
   const absl::StatusOr<MountTable> table = ReadMountTable();
-  if (!table.ok()) return Fail(table.status());
-  return line.operands.empty() ? ShowAll(*table, line.json)
-                               : ShowOne(*table, line.operands[0], line.json);
+  return table.ok() ? ShowAll(*table, line.json) : Fail(table.status());
 }
 
 }  // namespace shuntfs

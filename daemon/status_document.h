@@ -20,7 +20,7 @@ struct StatusFacts {
   DataPathChoice choice;
 };
 
-// `server_members` are members of a JSON object without its braces, as Server::StatusJson() gives
+// `server_members` are members of a JSON object without its braces, as FormatServerStatus() gives
 // them.
 std::string StatusDocument(const StatusFacts& facts, double uptime_s,
                            const std::string& server_members);

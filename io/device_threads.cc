@@ -122,6 +122,7 @@ bool DeviceThreads::Turn(Thread& self, FuseDevice& device, ThreadIdentity& ident
 
 abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentity& identity,
                                  std::span<std::byte> message) {
+  const int64_t start_ns = MonotonicNs();
   Request request;
   const Result<Unit> decoded = DecodeMessage(message, options_.format, &request);
   if (!decoded.ok()) {
@@ -131,6 +132,7 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
       static_cast<void>(device.Reply(request.header.unique, Action::Error(decoded.error())));
     return request.opcode();
   }
+  self.current.Begin(request.header, start_ns);
   Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
   Action action = fs_.Dispatch(call);
   if (action.kind == Action::Kind::kTransfer) {
@@ -139,8 +141,10 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
     action = fs_.FinishTransfer(call, action.transfer,
                                 RunTransfer(action.transfer, data, identity, self.counters));
   }
-  FileSystem::CountReply(self.counters, request, action);
+  FileSystem::CountReply(self.counters, request, action,
+                         static_cast<uint64_t>(MonotonicNs() - start_ns));
   self.counters.device_requests.Add();
+  self.current.End();
   if (action.kind == Action::Kind::kNoReply) {
     if (message.size() > kLongMessageBytes) device.ReleaseMessage();
     return request.opcode();
@@ -182,6 +186,13 @@ std::vector<const Counters*> DeviceThreads::counters() const {
   std::vector<const Counters*> all;
   for (const Thread& thread : threads_) all.push_back(&thread.counters);
   return all;
+}
+
+void DeviceThreads::AddCurrent(std::vector<CurrentRequest::Seen>* seen) const {
+  const std::lock_guard lock(mutex_);
+  for (const Thread& thread : threads_) {
+    if (const auto current = thread.current.Look()) seen->push_back(*current);
+  }
 }
 
 }  // namespace shuntfs

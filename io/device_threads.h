@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/current_request.h"
 #include "core/file_system.h"
 #include "io/connection.h"
 #include "io/fuse_device.h"
@@ -48,11 +49,14 @@ class DeviceThreads {
   // request that it just got).
   void AskPulse() { pulse_.Ask(); }
   bool silent() const { return pulse_.silent() && waiting_.load() == 0; }
+  // The requests in work. Any thread.
+  void AddCurrent(std::vector<CurrentRequest::Seen>* seen) const;
 
  private:
   struct Thread {
     UniqueFd clone;
     Counters counters;
+    CurrentRequest current;
     std::thread thread;
     std::atomic<bool> done{false};
   };

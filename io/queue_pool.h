@@ -31,6 +31,7 @@ class QueuePool {
 
   // A request with a slice has come. True: no slice is left for the next one.
   bool Take() { return taken_.fetch_add(1, std::memory_order_relaxed) + 1 >= slices(); }
+  uint32_t taken() const { return taken_.load(std::memory_order_relaxed); }
   void GiveBack() { taken_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:

@@ -15,6 +15,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/log.h"
+#include "core/current_request.h"
 #include "core/data_io.h"
 #include "core/protocol/abi.h"
 #include "core/protocol/request.h"
@@ -137,6 +138,9 @@ class RingEntry {
   uint32_t done_bytes = 0;
   // Handed to another worker and not committed yet.
   bool away = false;
+  // The request from its arrival to its answer, as others may see it.
+  CurrentRequest current;
+  uint64_t latency_ns = 0;  // of the last request that was answered
 
  private:
   // Finds the request's slice. A request without arguments has none, and an offset that means

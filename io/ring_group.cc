@@ -145,4 +145,27 @@ std::vector<const Counters*> RingGroup::counters() const {
   return all;
 }
 
+std::vector<WorkerLoad> RingGroup::loads() const {
+  std::vector<WorkerLoad> loads(workers_.size());
+  for (size_t w = 0; w < workers_.size(); ++w) loads[w].cpu = workers_[w]->cpu();
+  for (const RingEntry& entry : entries_) {
+    WorkerLoad& load = loads[entry.home()];
+    ++load.entries;
+    if (entry.current.busy()) ++load.in_flight;
+  }
+  for (size_t w = 0; w < workers_.size(); ++w) {
+    for (const QueuePool* pool : workers_[w]->pools()) {
+      loads[w].slices += pool->slices();
+      loads[w].slices_used += pool->taken();
+    }
+  }
+  return loads;
+}
+
+void RingGroup::AddCurrent(std::vector<CurrentRequest::Seen>* seen) const {
+  for (const RingEntry& entry : entries_) {
+    if (const auto current = entry.current.Look()) seen->push_back(*current);
+  }
+}
+
 }  // namespace shuntfs

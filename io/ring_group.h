@@ -16,6 +16,7 @@
 #include "core/file_system.h"
 #include "io/connection.h"
 #include "io/cpu_list.h"
+#include "io/load.h"
 #include "io/memory_plan.h"
 #include "io/memory_region.h"
 #include "io/queue_pool.h"
@@ -52,6 +53,9 @@ class RingGroup {
   void Join();
 
   std::vector<const Counters*> counters() const;
+  // What is in work, by worker, and every request of it. Any thread, after Create.
+  std::vector<WorkerLoad> loads() const;
+  void AddCurrent(std::vector<CurrentRequest::Seen>* seen) const;
   uint64_t region_bytes() const { return region_ ? region_->bytes().size() : 0; }
   bool pin_workers() const { return pin_workers_; }
   size_t workers() const { return workers_.size(); }

@@ -159,6 +159,7 @@ std::string RingWorker::RegisterEntries() {
   if (!ring_.health().ok())
     return std::string("io_uring_enter is refused: ") +
            std::strerror(ring_.health().error().value());
+  turn_ns_ = MonotonicNs();
   // What the kernel refuses completes at once; what it takes waits for a request.
   std::string refused;
   ring_.ForEachCompletion([this, &refused](UserData data, int res) {
@@ -189,6 +190,7 @@ void RingWorker::Loop() {
           "io_uring_enter failed with errno " + std::to_string(ring_.health().error().value()));
       return;
     }
+    turn_ns_ = MonotonicNs();
     ring_.ForEachCompletion([this](UserData data, int res) { OnCompletion(data, res); });
     ServeBatch();
   }
@@ -255,13 +257,7 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
       counters_.ring_requests.Add();
       ++serving_;
       if (entry.linked()) read_guess_.WasRight();
-      if (entry.Arrived().ok()) {
-        if (entry.pool_dry()) counters_.pool_dry.Add();
-        batch_.push_back(&entry);
-      } else {
-        counters_.malformed.Add();
-        Answer(entry, Action::Error(Errno(EINVAL)));
-      }
+      Arrived(entry);
       return;
     case CommandVerdict::kRetry:
       ring_.PrepareCommand(entry);
@@ -275,6 +271,18 @@ void RingWorker::OnCommand(RingEntry& entry, int res) {
       if (group_.live_entries_.fetch_sub(1) == 1) group_.PokeAll();
       return;
   }
+}
+
+void RingWorker::Arrived(RingEntry& entry) {
+  const bool sound = entry.Arrived().ok();
+  entry.current.Begin(entry.request().header, turn_ns_);
+  if (!sound) {
+    counters_.malformed.Add();
+    Answer(entry, Action::Error(Errno(EINVAL)));
+    return;
+  }
+  if (entry.pool_dry()) counters_.pool_dry.Add();
+  batch_.push_back(&entry);
 }
 
 void RingWorker::OnTransfer(RingEntry& entry, int res) {
@@ -510,7 +518,7 @@ bool RingWorker::MayLink(const RingEntry& entry) {
 void RingWorker::ReadThenCommit(RingEntry& entry) {
   const Action all =
       group_.fs_.FinishTransfer(CallFor(entry), entry.transfer, entry.transfer.bytes);
-  FileSystem::CountReply(counters_, entry.request(), all);
+  CountReply(entry, all);
   ReadCounter(entry).Add(entry.transfer.bytes);
   counters_.linked_reads.Add();
   entry.Answer(all);
@@ -525,7 +533,8 @@ void RingWorker::TakeBack(RingEntry& entry) {
   read_guess_.WasWrong();
   entry.Withdrawn();
   ++serving_;
-  counters_.operations[entry.request().header.opcode].count.Remove();
+  FileSystem::UncountReply(counters_, entry.request(), entry.latency_ns);
+  entry.current.Begin(entry.request().header, entry.current.start_ns());
   counters_.linked_reads.Remove();
   ReadCounter(entry).Remove(entry.transfer.bytes);
 }
@@ -543,8 +552,14 @@ void RingWorker::Offload(RingEntry& entry) {
   });
 }
 
+void RingWorker::CountReply(RingEntry& entry, const Action& action) {
+  entry.latency_ns = static_cast<uint64_t>(MonotonicNs() - entry.current.start_ns());
+  entry.current.End();
+  FileSystem::CountReply(counters_, entry.request(), action, entry.latency_ns);
+}
+
 void RingWorker::Answer(RingEntry& entry, const Action& action) {
-  FileSystem::CountReply(counters_, entry.request(), action);
+  CountReply(entry, action);
   entry.Answer(action);
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of

@@ -55,6 +55,8 @@ class RingWorker {
   void CloseRing() { ring_.Close(); }
 
   const Counters& counters() const { return counters_; }
+  int cpu() const { return cpu_; }
+  const std::vector<QueuePool*>& pools() const { return pools_; }
   int ring_fd() const { return ring_.fd(); }
 
  private:
@@ -72,6 +74,7 @@ class RingWorker {
 
   void OnCompletion(UserData data, int res);
   void OnCommand(RingEntry& entry, int res);
+  void Arrived(RingEntry& entry);
   void OnTransfer(RingEntry& entry, int res);
   Counter& ReadCounter(const RingEntry& entry);
   void CountTransfer(const RingEntry& entry, uint64_t bytes);
@@ -92,6 +95,7 @@ class RingWorker {
   void ReadThenCommit(RingEntry& entry);
   void TakeBack(RingEntry& entry);
   void Offload(RingEntry& entry);
+  void CountReply(RingEntry& entry, const Action& action);
   void Answer(RingEntry& entry, const Action& action);
   void Commit(RingEntry& entry);
   Call CallFor(RingEntry& entry);
@@ -117,6 +121,7 @@ class RingWorker {
   StayRule stay_rule_;
   bool may_stay_ = false;
   std::vector<RingEntry*> batch_;
+  int64_t turn_ns_ = 0;       // when the completions in work were found
   uint32_t transfers_ = 0;    // on this ring, not completed; a linked READ is not counted
   uint32_t serving_ = 0;      // requests taken and not committed or handed on
   bool alone_ = true;         // the batch in work is one request

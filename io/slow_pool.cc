@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "core/base/log.h"
 #include "io/start_thread.h"
 
@@ -79,6 +81,11 @@ std::vector<const Counters*> SlowPool::counters() const {
   std::vector<const Counters*> all;
   for (const Counters& counters : counters_) all.push_back(&counters);
   return all;
+}
+
+SlowPoolLoad SlowPool::load() const {
+  const std::lock_guard lock(mutex_);
+  return {threads_.size(), threads_.size() - std::min(idle_, threads_.size()), jobs_.size()};
 }
 
 }  // namespace shuntfs

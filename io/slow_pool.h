@@ -15,6 +15,7 @@
 #include "core/base/errno.h"
 #include "core/counters.h"
 #include "core/sys/thread_identity.h"
+#include "io/load.h"
 #include "io/pulse.h"
 
 namespace shuntfs {
@@ -40,6 +41,7 @@ class SlowPool {
   // with that job or another: some may wait for long, all of them should not.
   void AskPulse();
   bool silent() const { return pulse_.silent(); }
+  SlowPoolLoad load() const;
 
  private:
   Outcome AddThread();  // with mutex_ held

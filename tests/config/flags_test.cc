@@ -56,6 +56,21 @@ TEST(CommandLine, NothingIsLeftOfTheLineBefore) {
   EXPECT_EQ(line.options.data_path, "auto");
 }
 
+TEST(CommandLine, WatchWithItsInterval) {
+  EXPECT_EQ(Parsed({"status", "--watch"}).interval_s, 1);
+  const CommandLine line = Parsed({"status", "--watch", "--interval=0.5", "/mnt"});
+  EXPECT_TRUE(line.watch);
+  EXPECT_EQ(line.interval_s, 0.5);
+  EXPECT_FALSE(Parsed({"status"}).watch);
+  for (const char* text : {"0", "-1", "3601", "x", "nan", ""}) {
+    EXPECT_NE(ErrorOf({"status", "--watch", "--interval", text}).find("0.1 to 3600"),
+              std::string::npos)
+        << text;
+  }
+  EXPECT_NE(ErrorOf({"status", "--watch", "--json"}).find("exclude each other"),
+            std::string::npos);
+}
+
 TEST(CommandLine, HelpAndVersion) {
   EXPECT_EQ(Parsed({"-h"}).command, Command::kHelp);
   EXPECT_EQ(Parsed({"--help"}).command, Command::kHelp);

@@ -241,16 +241,31 @@ TEST(CountReply, CountsRequestsAndErrorsByOperation) {
   Counters counters;
   Request request;
   request.header.opcode = static_cast<uint32_t>(Opcode::kOpen);
-  FileSystem::CountReply(counters, request, Action::Reply());
-  FileSystem::CountReply(counters, request, Action::Error(Errno(EACCES)));
+  FileSystem::CountReply(counters, request, Action::Reply(), 1000);
+  FileSystem::CountReply(counters, request, Action::Error(Errno(EACCES)), 2000);
   request.header.opcode = 100'000;
-  FileSystem::CountReply(counters, request, Action::Error(Errno(ENOSYS)));
+  FileSystem::CountReply(counters, request, Action::Error(Errno(ENOSYS)), 4000);
   const auto& opens = counters.operations[static_cast<uint32_t>(Opcode::kOpen)];
   EXPECT_EQ(opens.count.value(), 2u);
   EXPECT_EQ(opens.errors.value(), 1u);
   uint64_t all = 0;
   for (const auto& operation : counters.operations) all += operation.count.value();
   EXPECT_EQ(all, 2u);
+  EXPECT_EQ(opens.latency.sum_ns(), 3000u);
+  EXPECT_EQ(counters.errnos[EACCES].value(), 1u);
+  EXPECT_EQ(counters.errnos[ENOSYS].value(), 0u) << "no operation of ours";
+}
+
+TEST(CountReply, TakesBackASuccessThatWasCountedTooEarly) {
+  Counters counters;
+  Request request;
+  request.header.opcode = static_cast<uint32_t>(Opcode::kRead);
+  FileSystem::CountReply(counters, request, Action::Reply(5), 1000);
+  FileSystem::UncountReply(counters, request, 1000);
+  const auto& reads = counters.operations[static_cast<uint32_t>(Opcode::kRead)];
+  EXPECT_EQ(reads.count.value(), 0u);
+  EXPECT_EQ(reads.latency.bucket(LatencyBuckets::IndexOf(1000)), 0u);
+  EXPECT_EQ(reads.latency.sum_ns(), 0u);
 }
 
 TEST(FileSystem, NeedsASource) {
