@@ -23,6 +23,7 @@ REQUIRED_DEPS = {
     "gtest_main": ["gtest_main >= 1.12"],
     "jemalloc": ["jemalloc >= 5.3"],
     "liburing": ["liburing >= 2.3"],
+    "prometheus_cpp": ["prometheus-cpp-core >= 1.0"],
     "tomlplusplus": ["tomlplusplus >= 3.3"],
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/metrics_address.h"
 #include "core/base/limits.h"
 
 namespace shuntfs {
@@ -305,6 +306,19 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .help = "file data is written with WRITE_FIXED, with pwrite, or as suits SRC's file system",
      .details = "plain leaves files out of zero-copy.",
      .apply = [](V v, O o) { o->write_policy = v.text; }},
+    {.name = "metrics",
+     .kind = kText,
+     .section = OptionSection::kProcess,
+     .default_text = "none",
+     .help = "where metrics are served: 127.0.0.1:PORT, [::1]:PORT or the path of a socket",
+     .details =
+         "Prometheus reads them there over HTTP, at /metrics. A socket is for the daemon's user "
+         "and root; a port is for every process of this machine, and for no other machine.",
+     .check =
+         [](const std::string& text) {
+           return std::string(ParseMetricsAddress(text).status().message());
+         },
+     .apply = [](V v, O o) { o->metrics = v.text; }},
     {.name = "stop_timeout",
      .kind = kSeconds,
      .section = OptionSection::kProcess,

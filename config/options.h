@@ -42,6 +42,7 @@ struct Options {
   uint32_t device_threads = 0;  // 0: grown on demand.
   std::string read_policy = "auto";
   std::string write_policy = "auto";
+  std::string metrics;  // As ParseMetricsAddress reads it; empty: none are served.
   double stop_timeout_s = 5;
   int log_level = 2;
   // The policy as it was written; the daemon reads it (daemon/policy_setup.h). Empty: not given.

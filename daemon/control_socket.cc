@@ -1,13 +1,10 @@
 #include "daemon/control_socket.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -16,9 +13,6 @@
 
 namespace shuntfs {
 namespace {
-
-constexpr size_t kMaxClients = 8;
-constexpr std::chrono::seconds kClientTimeout{2};
 
 // Makes the directory of `path`, or accepts one that nobody else can put a socket into.
 absl::Status OwnDirectory(const std::string& path) {
@@ -70,8 +64,6 @@ bool PeerIsAllowed(int fd) {
   return peer.uid == 0 || peer.uid == geteuid();
 }
 
-bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlSocket>> ControlSocket::Listen(
@@ -83,116 +75,35 @@ absl::StatusOr<std::unique_ptr<ControlSocket>> ControlSocket::Listen(
       last = listener.status();
       continue;
     }
-    UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll.valid()) {
+    absl::StatusOr<std::unique_ptr<ClientSet>> clients =
+        ClientSet::Create(*std::move(listener), &PeerIsAllowed);
+    if (!clients.ok()) {
       unlink(path.c_str());
-      return absl::ResourceExhaustedError(absl::StrFormat("epoll: %s", std::strerror(errno)));
+      return clients.status();
     }
-    std::unique_ptr<ControlSocket> socket(
-        new ControlSocket(path, *std::move(listener), std::move(epoll)));
-    socket->WatchListener(true);
-    return socket;
+    return std::unique_ptr<ControlSocket>(new ControlSocket(path, *std::move(clients)));
   }
   return last;
 }
 
 ControlSocket::~ControlSocket() { unlink(path_.c_str()); }
 
-std::optional<ControlSocket::Clock::time_point> ControlSocket::deadline() const {
-  std::optional<Clock::time_point> nearest;
-  for (const Client& client : clients_) {
-    if (!client.kept && (!nearest || client.deadline < *nearest)) nearest = client.deadline;
-  }
-  return nearest;
-}
-
-void ControlSocket::WatchListener(bool watch) {
-  if (watch == listener_watched_) return;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.ptr = nullptr;  // Clients have their address here.
-  epoll_ctl(epoll_.get(), watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener_.get(), &event);
-  listener_watched_ = watch;
-}
-
 void ControlSocket::Serve(const Handler& handler) {
-  std::array<epoll_event, kMaxClients + 1> events;
-  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<size_t>(i)];
-    if (event.data.ptr == nullptr) {
-      Accept();
-      continue;
+  clients_->Serve([&handler](const std::string& received) -> std::optional<ClientSet::Answer> {
+    switch (const ControlCommand command = ParseControlCommand(received)) {
+      case ControlCommand::kIncomplete:
+        return std::nullopt;
+      case ControlCommand::kTooLong:
+        return ClientSet::Answer{
+            absl::StrFormat("error a request is at most %d bytes\n", kMaxControlLine), false,
+            nullptr};
+      case ControlCommand::kUnknown:
+        return ClientSet::Answer{"error unknown request; known are ping, status, reload and stop\n",
+                                 false, nullptr};
+      default:
+        return ClientSet::Answer{handler(command), command == ControlCommand::kStop, nullptr};
     }
-    auto* client = static_cast<Client*>(event.data.ptr);
-    const bool alive =
-        client->answered && !client->answer.empty() ? Send(client) : Receive(client, handler);
-    if (!alive) {
-      clients_.remove_if([client](const Client& each) { return &each == client; });
-    }
-  }
-  const Clock::time_point now = Clock::now();
-  clients_.remove_if([now](const Client& each) { return !each.kept && each.deadline <= now; });
-  WatchListener(clients_.size() < kMaxClients);
-}
-
-void ControlSocket::Accept() {
-  while (clients_.size() < kMaxClients) {
-    UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd.valid()) return;
-    if (!PeerIsAllowed(fd.get())) continue;
-    Client& client = clients_.emplace_back();
-    client.fd = std::move(fd);
-    client.deadline = Clock::now() + kClientTimeout;
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = &client;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, client.fd.get(), &event) != 0) clients_.pop_back();
-  }
-}
-
-// Whether the client stays.
-bool ControlSocket::Receive(Client* client, const Handler& handler) {
-  std::array<char, kMaxControlLine> buffer;
-  const ssize_t count = recv(client->fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (count < 0) return WouldBlock(errno) || errno == EINTR;
-  if (count == 0) return false;
-  if (client->answered) return true;  // Of a kept client nothing more is expected.
-  client->received.append(buffer.data(), static_cast<size_t>(count));
-  switch (const ControlCommand command = ParseControlCommand(client->received)) {
-    case ControlCommand::kIncomplete:
-      return true;
-    case ControlCommand::kTooLong:
-      client->answer = absl::StrFormat("error a request is at most %d bytes\n", kMaxControlLine);
-      break;
-    case ControlCommand::kUnknown:
-      client->answer = "error unknown request; known are ping, status, reload and stop\n";
-      break;
-    case ControlCommand::kStop:
-      client->kept = true;
-      [[fallthrough]];
-    default:
-      client->answer = handler(command);
-  }
-  client->received.clear();
-  client->answered = true;
-  return Send(client);
-}
-
-bool ControlSocket::Send(Client* client) {
-  while (!client->answer.empty()) {
-    const ssize_t count = send(client->fd.get(), client->answer.data(), client->answer.size(),
-                               MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && !WouldBlock(errno)) return false;
-    if (count < 0) break;
-    client->answer.erase(0, static_cast<size_t>(count));
-  }
-  if (client->answer.empty() && !client->kept) return false;
-  epoll_event event{};
-  event.events = client->answer.empty() ? EPOLLIN : EPOLLOUT;
-  event.data.ptr = client;
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, client->fd.get(), &event) == 0;
+  });
 }
 
 }  // namespace shuntfs

@@ -57,12 +57,13 @@ int Lifecycle::Run() {
 }
 
 void Lifecycle::WaitForEvents() {
-  std::array<pollfd, 5> fds = {{{signal_fd_, POLLIN, 0},
+  std::array<pollfd, 6> fds = {{{signal_fd_, POLLIN, 0},
                                 {unmounter_.poll_fd(), POLLIN, 0},
                                 {joiner_.poll_fd(), POLLIN, 0},
                                 // Stays readable for ever once it is: looked at only until then.
                                 {ended_seen_ ? -1 : hooks_.ended_fd, POLLIN, 0},
-                                {control_ ? control_->poll_fd() : -1, POLLIN, 0}}};
+                                {control_ ? control_->poll_fd() : -1, POLLIN, 0},
+                                {hooks_.metrics ? hooks_.metrics->poll_fd() : -1, POLLIN, 0}}};
   int timeout_ms = -1;
   if (const std::optional<Clock::time_point> wake = NextWake()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake - Clock::now()).count();
@@ -79,6 +80,7 @@ void Lifecycle::WaitForEvents() {
   if (control_ != nullptr) {
     control_->Serve([this](ControlCommand command) { return Answer(command); });
   }
+  if (hooks_.metrics != nullptr) hooks_.metrics->Serve();
   const std::optional<Clock::time_point> deadline = sequence_.deadline();
   if (deadline && Clock::now() >= *deadline) Do(sequence_.OnDeadline(Clock::now()));
   BeatIfDue();
@@ -92,6 +94,7 @@ std::optional<Clock::time_point> Lifecycle::NextWake() const {
     if (other && (!wake || *other < *wake)) wake = other;
   };
   if (control_ != nullptr) no_later_than(control_->deadline());
+  if (hooks_.metrics != nullptr) no_later_than(hooks_.metrics->deadline());
   if (IsServing() && hooks_.beat_period.count() > 0) no_later_than(next_beat_);
   return wake;
 }

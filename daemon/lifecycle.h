@@ -16,6 +16,7 @@
 #include "core/base/unique_fd.h"
 #include "daemon/control_socket.h"
 #include "daemon/helper_thread.h"
+#include "daemon/metrics_server.h"
 #include "daemon/stop_sequence.h"
 #include "daemon/unmount.h"
 
@@ -38,7 +39,8 @@ struct LifecycleHooks {
   std::chrono::milliseconds beat_period{0};
   // Reads the configuration again; what it changes of the limits holds from then on. The report.
   std::function<absl::StatusOr<std::string>(StopSequence::Limits*)> reload;
-  std::function<void()> release_names;  // Before a hard exit: the control socket's file.
+  std::function<void()> release_names;  // Before a hard exit: the files of sockets.
+  MetricsServer* metrics = nullptr;     // May be null.
 };
 
 // Blocks SIGTERM, SIGINT and SIGHUP in this and all later threads and returns a signalfd for them;

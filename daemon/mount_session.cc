@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "config/metrics_address.h"
 #include "config/reload.h"
 #include "core/base/log.h"
 #include "daemon/capability.h"
@@ -29,6 +30,8 @@
 #include "daemon/helper_thread.h"
 #include "daemon/lifecycle.h"
 #include "daemon/log_setup.h"
+#include "daemon/metrics_page.h"
+#include "daemon/metrics_server.h"
 #include "daemon/path_probe.h"
 #include "daemon/process_limits.h"
 #include "daemon/serve.h"
@@ -215,6 +218,15 @@ std::unique_ptr<ControlSocket> ListenForControl(const FuseMount& mount) {
   return nullptr;
 }
 
+absl::Status ListenForMetrics(const std::string& text, std::unique_ptr<MetricsServer>* metrics) {
+  if (text.empty()) return absl::OkStatus();
+  const absl::StatusOr<MetricsAddress> address = ParseMetricsAddress(text);
+  if (!address.ok()) return address.status();
+  absl::StatusOr<std::unique_ptr<MetricsServer>> server = MetricsServer::Listen(*address);
+  if (server.ok()) *metrics = *std::move(server);
+  return server.status();
+}
+
 // Writes dirty pages back while the mount still has its name.
 void Flush(const FuseMount& mount) {
   const UniqueFd root(open(mount.mountpoint().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -274,6 +286,14 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
                     "setgroups(2), which a user namespace may deny";
   }
 
+  // Before there is anything to undo.
+  std::unique_ptr<MetricsServer> metrics;
+  if (const absl::Status status = ListenForMetrics(request.options.metrics, &metrics);
+      !status.ok()) {
+    report.Failed(ExitCodeOf(status), std::string(status.message()));
+    return ExitCodeOf(status);
+  }
+
   Starter starter(request, privileged, signals.get(), &report);
   if (const absl::Status status = starter.Start(); !status.ok()) {
     report.Failed(ExitCodeOf(status), std::string(status.message()));
@@ -316,9 +336,18 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     limits->graceful = LimitsOf(options).graceful;
     return changes->ToString();
   };
-  hooks.release_names = [&control] {
+  hooks.release_names = [&control, &metrics] {
     if (control) unlink(control->path().c_str());
+    if (metrics) metrics->RemoveFile();
   };
+  if (metrics) {
+    metrics->Provide([&facts, &server, started] {
+      const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
+      return MetricsPage({facts.source, facts.mountpoint, facts.choice.mode, uptime_s},
+                         server.Numbers());
+    });
+  }
+  hooks.metrics = metrics.get();
   std::optional<Heartbeat> heartbeat;
   if (request.foreground && HasServiceManager()) {
     heartbeat.emplace(HooksOf(&server), "data path " + starter.choice().mode, WatchdogPeriod());

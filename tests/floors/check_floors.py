@@ -31,6 +31,7 @@ LIBRARIES = {
     r"gflags/": ("config", 1),
     r"toml\+\+/": ("config", 1),
     r"glog/": ("core/base", 1),
+    r"prometheus/": ("daemon", 1),
 }
 
 # What the file system itself never does: start a thread, read a flag.
