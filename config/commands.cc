@@ -11,6 +11,8 @@ constexpr FlagSpec kOptions = {"options", 'o', "", true, "OPTIONS", "mount optio
 constexpr FlagSpec kJson = {"json", 0, "json", false, "", "print JSON", ""};
 constexpr FlagSpec kWatch = {
     "watch", 'w', "watch", false, "", "show what happens, again and again; q ends it", ""};
+constexpr FlagSpec kOp = {
+    "op", 0, "op", true, "NAME,...", "these operations alone, as status names them", ""};
 constexpr FlagSpec kInterval = {"interval",
                                 0,
                                 "interval",
@@ -43,6 +45,13 @@ constexpr auto kCommands = std::to_array<CommandSpec>({
      1,
      "what a mount does, or which mounts there are",
      {&kJson, &kWatch, &kInterval}},
+    {"trace",
+     Command::kTrace,
+     "MNT",
+     1,
+     1,
+     "print the requests of a mount as they are answered",
+     {&kOp}},
     {"config",
      Command::kConfig,
      "show | check FILE | generate WHAT",

@@ -23,6 +23,7 @@ enum class Command : uint8_t {
   kUmount,
   kReload,
   kStatus,
+  kTrace,
   kConfig,
   kProbe
 };

@@ -26,6 +26,7 @@ bool ValidInterval(const char* /*flag*/, double value) { return value >= 0.1 && 
 
 DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
 DEFINE_bool(json, false, "print JSON");
+DEFINE_string(op, "", "operations to trace");
 DEFINE_bool(watch, false, "show again and again");
 DEFINE_double(interval, 1, "seconds from one --watch to the next");
 DEFINE_validator(interval, &ValidInterval);
@@ -289,6 +290,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   gflags::SetCommandLineOption("foreground", "false");
   gflags::SetCommandLineOption("json", "false");
   gflags::SetCommandLineOption("watch", "false");
+  gflags::SetCommandLineOption("op", "");
   gflags::SetCommandLineOption("interval", "1");
   if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
     return status;
@@ -308,6 +310,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   line.json = FLAGS_json;
   line.watch = FLAGS_watch;
   line.interval_s = FLAGS_interval;
+  line.operations = FLAGS_op;
   if (line.json && line.watch)
     return Usage("flags \"--json\" and \"--watch\" exclude each other; give one of them");
   return line;

@@ -12,6 +12,7 @@
 #include "core/counter.h"
 #include "core/latency_histogram.h"
 #include "core/protocol/abi.h"
+#include "core/trace_buffer.h"
 
 namespace shuntfs {
 
@@ -27,6 +28,7 @@ struct alignas(64) Counters {
   };
   std::array<Operation, abi::kOpcodeEnd> operations;
   std::array<Counter, kErrnoEnd> errnos;
+  TraceTap trace;
 
   Counter ring_requests;
   Counter device_requests;

@@ -30,6 +30,8 @@ class ControlClient {
   // One line without its newline, or all until the daemon closes.
   absl::StatusOr<std::string> ReadLine(int timeout_ms);
   absl::StatusOr<std::string> ReadToEnd(int timeout_ms);
+  // For what goes on after a line; does not block.
+  int fd() const { return fd_.get(); }
 
  private:
   ControlClient(UniqueFd fd, pid_t daemon_pid) : fd_(std::move(fd)), daemon_pid_(daemon_pid) {}

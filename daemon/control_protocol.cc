@@ -15,8 +15,15 @@ ControlCommand ParseControlCommand(std::string_view received) {
   if (line == "ping") return ControlCommand::kPing;
   if (line == "status") return ControlCommand::kStatus;
   if (line == "reload") return ControlCommand::kReload;
+  if (line == "trace" || line.starts_with("trace ")) return ControlCommand::kTrace;
   if (line == "stop") return ControlCommand::kStop;
   return ControlCommand::kUnknown;
+}
+
+std::string_view ControlArgument(std::string_view received) {
+  const std::string_view line = received.substr(0, received.find('\n'));
+  const size_t space = line.find(' ');
+  return space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
 }
 
 std::vector<std::string> ControlSocketDirectories(uid_t owner, const std::string& runtime_dir) {

@@ -4,6 +4,8 @@
 //   "status\n"  the status document, JSON, and a newline
 //   "reload\n"  what changed and what needs a remount, a line each; or "error ", the mistakes in
 //               the file, a line each, and nothing did
+//   "trace\n"   "ok\n", then a line for each request that is answered, until the client closes;
+//   "trace A,B\n" of these operations alone
 //   "stop\n"    "ok SECONDS\n", then the connection stays open until the daemon ends; SECONDS is
 //               the time after which even a busy mount is no longer served
 //   anything    "error REASON\n"
@@ -30,6 +32,7 @@ enum class ControlCommand : uint8_t {
   kPing,
   kStatus,
   kReload,
+  kTrace,
   kStop,
   kUnknown,
   kTooLong
@@ -37,6 +40,9 @@ enum class ControlCommand : uint8_t {
 
 // What the bytes received so far say. After the first newline nothing counts.
 ControlCommand ParseControlCommand(std::string_view received);
+
+// What a whole request says behind its first word.
+std::string_view ControlArgument(std::string_view received);
 
 // The directories that the sockets of `owner` may be in, likeliest first. `runtime_dir` is
 // $XDG_RUNTIME_DIR or empty; it counts for ordinary users only.

@@ -88,22 +88,34 @@ absl::StatusOr<std::unique_ptr<ControlSocket>> ControlSocket::Listen(
 
 ControlSocket::~ControlSocket() { unlink(path_.c_str()); }
 
+ClientSet::Answer ControlSocket::StartTrace(std::string_view operations) {
+  absl::StatusOr<std::unique_ptr<ClientStream>> stream =
+      start_trace_ ? start_trace_(operations) : absl::UnimplementedError("no trace is to be had");
+  if (!stream.ok())
+    return {absl::StrFormat("error %s\n", std::string(stream.status().message())), false, nullptr};
+  return {"ok\n", false, *std::move(stream)};
+}
+
 void ControlSocket::Serve(const Handler& handler) {
-  clients_->Serve([&handler](const std::string& received) -> std::optional<ClientSet::Answer> {
-    switch (const ControlCommand command = ParseControlCommand(received)) {
-      case ControlCommand::kIncomplete:
-        return std::nullopt;
-      case ControlCommand::kTooLong:
-        return ClientSet::Answer{
-            absl::StrFormat("error a request is at most %d bytes\n", kMaxControlLine), false,
-            nullptr};
-      case ControlCommand::kUnknown:
-        return ClientSet::Answer{"error unknown request; known are ping, status, reload and stop\n",
-                                 false, nullptr};
-      default:
-        return ClientSet::Answer{handler(command), command == ControlCommand::kStop, nullptr};
-    }
-  });
+  clients_->Serve(
+      [this, &handler](const std::string& received) -> std::optional<ClientSet::Answer> {
+        switch (const ControlCommand command = ParseControlCommand(received)) {
+          case ControlCommand::kIncomplete:
+            return std::nullopt;
+          case ControlCommand::kTooLong:
+            return ClientSet::Answer{
+                absl::StrFormat("error a request is at most %d bytes\n", kMaxControlLine), false,
+                nullptr};
+          case ControlCommand::kUnknown:
+            return ClientSet::Answer{
+                "error unknown request; known are ping, status, reload, trace and stop\n", false,
+                nullptr};
+          case ControlCommand::kTrace:
+            return StartTrace(ControlArgument(received));
+          default:
+            return ClientSet::Answer{handler(command), command == ControlCommand::kStop, nullptr};
+        }
+      });
 }
 
 }  // namespace shuntfs

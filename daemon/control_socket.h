@@ -25,6 +25,10 @@ class ControlSocket {
   // since its end tells the other side that the daemon has ended.
   using Handler = std::function<std::string(ControlCommand)>;
 
+  // A trace of the operations that the client names, or why there is none.
+  using TraceStarter =
+      std::function<absl::StatusOr<std::unique_ptr<ClientStream>>(std::string_view operations)>;
+
   // Takes the first of `paths` whose directory is, or can be made, the caller's own.
   static absl::StatusOr<std::unique_ptr<ControlSocket>> Listen(
       const std::vector<std::string>& paths);
@@ -39,14 +43,18 @@ class ControlSocket {
   std::optional<Clock::time_point> deadline() const { return clients_->deadline(); }
 
   void Serve(const Handler& handler);
+  // Until then, a trace is refused.
+  void OfferTrace(TraceStarter start) { start_trace_ = std::move(start); }
 
   const std::string& path() const { return path_; }
 
  private:
+  ClientSet::Answer StartTrace(std::string_view operations);
   ControlSocket(std::string path, std::unique_ptr<ClientSet> clients)
       : path_(std::move(path)), clients_(std::move(clients)) {}
 
   const std::string path_;
+  TraceStarter start_trace_;
   const std::unique_ptr<ClientSet> clients_;
 };
 

@@ -13,6 +13,7 @@
 #include "daemon/probe_command.h"
 #include "daemon/reload_command.h"
 #include "daemon/status_command.h"
+#include "daemon/trace_command.h"
 #include "daemon/umount_command.h"
 
 // Read by jemalloc at start: freed pages go back to the system at once. The data path allocates
@@ -42,6 +43,8 @@ int main(int argc, char** argv) {
       return shuntfs::RunStatusCommand(*line);
     case shuntfs::Command::kConfig:
       return shuntfs::RunConfigCommand(*line);
+    case shuntfs::Command::kTrace:
+      return shuntfs::RunTraceCommand(*line);
     case shuntfs::Command::kProbe:
       return shuntfs::RunProbeCommand(*line);
     case shuntfs::Command::kVersion:

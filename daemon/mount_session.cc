@@ -39,6 +39,7 @@
 #include "daemon/service_manager.h"
 #include "daemon/start_watch.h"
 #include "daemon/status_document.h"
+#include "daemon/tracer.h"
 
 namespace shuntfs {
 namespace {
@@ -294,6 +295,9 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     return ExitCodeOf(status);
   }
 
+  // What serves holds on to the tracer's buffers, and so does who reads a trace to the tracer.
+  const Server* serving = nullptr;
+  Tracer tracer([&serving] { return serving->AllCounters(); });
   Starter starter(request, privileged, signals.get(), &report);
   if (const absl::Status status = starter.Start(); !status.ok()) {
     report.Failed(ExitCodeOf(status), std::string(status.message()));
@@ -348,6 +352,11 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     });
   }
   hooks.metrics = metrics.get();
+  serving = &server;
+  if (control) {
+    control->OfferTrace(
+        [&tracer](std::string_view operations) { return tracer.Start(operations); });
+  }
   std::optional<Heartbeat> heartbeat;
   if (request.foreground && HasServiceManager()) {
     heartbeat.emplace(HooksOf(&server), "data path " + starter.choice().mode, WatchdogPeriod());

@@ -90,11 +90,11 @@ class Server {
   ServerNumbers Numbers() const;
   // Served so far.
   uint64_t requests() const;
+  // Of all threads that serve now.
+  std::vector<const Counters*> AllCounters() const;
 
  private:
   Server() = default;
-
-  std::vector<const Counters*> AllCounters() const;
 
   absl::Status CreateFileSystem(const ServeOptions& options, UniqueFd source_fd,
                                 std::optional<RingMode> ring_mode);

@@ -133,6 +133,7 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
     return request.opcode();
   }
   self.current.Begin(request.header, start_ns);
+  TraceArrival(self.counters, request, &self.name);
   Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
   Action action = fs_.Dispatch(call);
   if (action.kind == Action::Kind::kTransfer) {
@@ -141,8 +142,11 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
     action = fs_.FinishTransfer(call, action.transfer,
                                 RunTransfer(action.transfer, data, identity, self.counters));
   }
-  FileSystem::CountReply(self.counters, request, action,
-                         static_cast<uint64_t>(MonotonicNs() - start_ns));
+  const int64_t end_ns = MonotonicNs();
+  const auto latency_ns = static_cast<uint64_t>(end_ns - start_ns);
+  FileSystem::CountReply(self.counters, request, action, latency_ns);
+  if (TraceBuffer* buffer = self.counters.trace.buffer())
+    TraceReply(*buffer, request, action, self.name, end_ns, latency_ns);
   self.counters.device_requests.Add();
   self.current.End();
   if (action.kind == Action::Kind::kNoReply) {

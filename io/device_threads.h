@@ -15,6 +15,7 @@
 
 #include "core/current_request.h"
 #include "core/file_system.h"
+#include "core/trace.h"
 #include "io/connection.h"
 #include "io/fuse_device.h"
 #include "io/pulse.h"
@@ -57,6 +58,7 @@ class DeviceThreads {
     UniqueFd clone;
     Counters counters;
     CurrentRequest current;
+    TracedName name;
     std::thread thread;
     std::atomic<bool> done{false};
   };

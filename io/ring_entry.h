@@ -19,6 +19,7 @@
 #include "core/data_io.h"
 #include "core/protocol/abi.h"
 #include "core/protocol/request.h"
+#include "core/trace.h"
 #include "io/completion.h"
 #include "io/queue_pool.h"
 
@@ -141,6 +142,7 @@ class RingEntry {
   // The request from its arrival to its answer, as others may see it.
   CurrentRequest current;
   uint64_t latency_ns = 0;  // of the last request that was answered
+  TracedName name;
 
  private:
   // Finds the request's slice. A request without arguments has none, and an offset that means

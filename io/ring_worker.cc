@@ -281,6 +281,7 @@ void RingWorker::Arrived(RingEntry& entry) {
     Answer(entry, Action::Error(Errno(EINVAL)));
     return;
   }
+  TraceArrival(counters_, entry.request(), &entry.name);
   if (entry.pool_dry()) counters_.pool_dry.Add();
   batch_.push_back(&entry);
 }
@@ -504,13 +505,13 @@ void RingWorker::QueueTransfer(RingEntry& entry) {
 }
 
 // The policy tells that the file system reads what is in memory at once. A guest goes home by a
-// message, and a stopping worker wants to know the outcome of everything.
+// message, and a stopping worker wants to know the outcome of everything; so does a trace.
 bool RingWorker::MayLink(const RingEntry& entry) {
   const Transfer& transfer = entry.transfer;
   return transfer.kind == Transfer::Kind::kRead &&
          (transfer.policy == IoPolicy::kFixed || transfer.at_once) && !transfer.may_block &&
          transfer.buffered_fd < 0 && entry.home() == index_ && !group_.connection_.stopping() &&
-         read_guess_.InMemory();
+         read_guess_.InMemory() && counters_.trace.buffer() == nullptr;
 }
 
 // Answers for the case that all bytes are in memory, which saves the thread one more entry into the
@@ -553,9 +554,12 @@ void RingWorker::Offload(RingEntry& entry) {
 }
 
 void RingWorker::CountReply(RingEntry& entry, const Action& action) {
-  entry.latency_ns = static_cast<uint64_t>(MonotonicNs() - entry.current.start_ns());
+  const int64_t end_ns = MonotonicNs();
+  entry.latency_ns = static_cast<uint64_t>(end_ns - entry.current.start_ns());
   entry.current.End();
   FileSystem::CountReply(counters_, entry.request(), action, entry.latency_ns);
+  if (TraceBuffer* buffer = counters_.trace.buffer())
+    TraceReply(*buffer, entry.request(), action, entry.name, end_ns, entry.latency_ns);
 }
 
 void RingWorker::Answer(RingEntry& entry, const Action& action) {

@@ -67,8 +67,15 @@ TEST(CommandLine, WatchWithItsInterval) {
               std::string::npos)
         << text;
   }
-  EXPECT_NE(ErrorOf({"status", "--watch", "--json"}).find("exclude each other"),
-            std::string::npos);
+  EXPECT_NE(ErrorOf({"status", "--watch", "--json"}).find("exclude each other"), std::string::npos);
+}
+
+TEST(CommandLine, TraceWithItsOperations) {
+  const CommandLine line = Parsed({"trace", "--op=READ,open", "/mnt"});
+  EXPECT_EQ(line.command, Command::kTrace);
+  EXPECT_EQ(line.operations, "READ,open");
+  EXPECT_EQ(Parsed({"trace", "/mnt"}).operations, "");
+  EXPECT_NE(ErrorOf({"trace"}).find("needs MNT"), std::string::npos);
 }
 
 TEST(CommandLine, HelpAndVersion) {

@@ -32,6 +32,14 @@ TEST(ControlProtocol, KnowsItsCommands) {
   }
 }
 
+TEST(ControlProtocol, ATraceNamesItsOperations) {
+  EXPECT_EQ(ParseControlCommand("trace\n"), ControlCommand::kTrace);
+  EXPECT_EQ(ControlArgument("trace\nrest"), "");
+  EXPECT_EQ(ParseControlCommand("trace READ,OPEN\n"), ControlCommand::kTrace);
+  EXPECT_EQ(ControlArgument("trace READ,OPEN\nrest more"), "READ,OPEN");
+  EXPECT_EQ(ParseControlCommand("tracer\n"), ControlCommand::kUnknown);
+}
+
 TEST(ControlProtocol, WaitsForTheNewlineButNotForEver) {
   EXPECT_EQ(ParseControlCommand(""), ControlCommand::kIncomplete);
   EXPECT_EQ(ParseControlCommand("stop"), ControlCommand::kIncomplete);
@@ -153,6 +161,90 @@ TEST_F(ControlSocketTest, DropsTheSilentAndServesTheNinth) {
   const UniqueFd ninth = Connect();
   EXPECT_EQ(AnswerTo(ninth.get(), "ping\n"), "answer\n");
   EXPECT_EQ(Receive(silent[0].get()), "<end>");
+}
+
+TEST_F(ControlSocketTest, GarbageIsRefusedAndNobodyElseWaits) {
+  Listen();
+  const std::string zeros(1000, '\0');
+  EXPECT_EQ(AnswerTo(Connect().get(), zeros).substr(0, 6), "error ");
+  EXPECT_EQ(AnswerTo(Connect().get(), "\xFF\xFE\n").substr(0, 6), "error ");
+  const UniqueFd endless = Connect();
+  EXPECT_EQ(AnswerTo(endless.get(), std::string(100'000, 'x')).substr(0, 6), "error ");
+  const UniqueFd half = Connect();
+  ASSERT_EQ(send(half.get(), "sta", 3, 0), 3);
+  EXPECT_EQ(AnswerTo(Connect().get(), "ping\n"), "answer\n");
+  EXPECT_EQ(AnswerTo(half.get(), "tus\n"), "answer\n") << "in two pieces, in time";
+  EXPECT_EQ(handled_, 2);
+}
+
+// Says something each time, until it is too much for a reader who never reads.
+class Flood : public ClientStream {
+ public:
+  Flood(int* takes, bool* alive) : takes_(takes), alive_(alive) { *alive_ = true; }
+  ~Flood() override { *alive_ = false; }
+  std::string Take() override {
+    ++*takes_;
+    return std::string(size_t{300} << 10, 'x');
+  }
+
+ private:
+  int* takes_;
+  bool* alive_;
+};
+
+class ControlStreamTest : public ControlSocketTest {
+ protected:
+  void ListenWithTrace() {
+    Listen();
+    socket_->OfferTrace(
+        [this](std::string_view operations) -> absl::StatusOr<std::unique_ptr<ClientStream>> {
+          if (operations == "BAD") return absl::InvalidArgumentError("no BAD");
+          return std::make_unique<Flood>(&takes_, &alive_);
+        });
+  }
+  // Serves until `done`, as the control thread does: woken up by events and deadlines.
+  template <typename Condition>
+  bool ServeUntil(Condition done) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < give_up) {
+      pollfd waiting = {socket_->poll_fd(), POLLIN, 0};
+      poll(&waiting, 1, 20);
+      socket_->Serve([this](ControlCommand command) { return Handle(command); });
+    }
+    return done();
+  }
+
+  int takes_ = 0;
+  bool alive_ = false;
+};
+
+TEST_F(ControlStreamTest, GoesOnUntilTheClientLeaves) {
+  ListenWithTrace();
+  EXPECT_EQ(AnswerTo(Connect().get(), "trace BAD\n"), "error no BAD\n");
+  UniqueFd client = Connect();
+  EXPECT_EQ(AnswerTo(client.get(), "trace\n").substr(0, 3), "ok\n");
+  int pieces = 0;
+  while (takes_ < 5) {
+    ASSERT_EQ(Receive(client.get()).find_first_not_of('x'), std::string::npos);
+    ++pieces;
+  }
+  EXPECT_TRUE(alive_);
+  client.reset();
+  EXPECT_TRUE(ServeUntil([this] { return !alive_; })) << "the stream ends with its client";
+}
+
+TEST_F(ControlStreamTest, WhoNeverReadsIsAskedForNothingMoreAndHoldsUpNobody) {
+  ListenWithTrace();
+  const UniqueFd silent = Connect();
+  ASSERT_EQ(send(silent.get(), "trace\n", 6, 0), 6);
+  ASSERT_TRUE(ServeUntil([this] { return takes_ >= 2; }));
+  const int before = takes_;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(AnswerTo(Connect().get(), "ping\n"), "answer\n");
+  EXPECT_LE(takes_, before + 1) << "what nobody takes is not asked for";
+  EXPECT_TRUE(alive_);
+  ASSERT_TRUE(socket_->deadline());
+  EXPECT_GT(*socket_->deadline(), ControlSocket::Clock::now() + std::chrono::seconds(5))
+      << "the control thread is not woken up for it";
 }
 
 TEST_F(ControlSocketTest, TakesOverTheNameOfADeadDaemon) {
