@@ -62,7 +62,7 @@ scrape "$socket" /other >/dev/null
 equal "$(<"$WORK/answer")" "HTTP/1.1 404 Not Found: the metrics are at /metrics" "the answer elsewhere"
 
 # Clients that send garbage or nothing, or never read: both sockets go on answering everybody else.
-control=$(echo /run/shuntfs/"$(device_of_mount "$mnt" | tr : -)"-*.sock)
+control=/run/shuntfs/$(device_of_mount "$mnt" | tr : -)-$(daemon_pid "$mnt").sock
 [[ -S "$control" ]] || fail "no control socket: $control"
 background python3 - "$control" "$socket" "$WORK/bad" <<'END'
 import os, socket, sys, time
