@@ -275,6 +275,22 @@ std::vector<std::string> MountWords(const MountRequest& request, bool privileged
   return words;
 }
 
+namespace {
+
+// Applies what changed in the configuration and can change now; the report.
+absl::StatusOr<std::string> Reload(Reloader* reloader, Server* server,
+                                   StopSequence::Limits* limits) {
+  const absl::StatusOr<ReloadReport> changes = reloader->Reload();
+  if (!changes.ok()) return changes.status();
+  const Options& options = reloader->options();
+  server->SetTimeouts(options.entry_timeout_s, options.attr_timeout_s, options.negative_timeout_s);
+  SetLogLevel(options.log_level);
+  limits->graceful = LimitsOf(options).graceful;
+  return changes->ToString();
+}
+
+}  // namespace
+
 int RunMountSession(const MountRequest& request, ReadyReport report) {
   const bool privileged = CanActForOthers();
   const Clock::time_point started = Clock::now();
@@ -330,15 +346,13 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
     return StatusDocument(facts, uptime_s, FormatServerStatus(server.Numbers()));
   };
+  const bool managed = request.foreground && HasServiceManager();
   Reloader reloader(request.sources, request.configuration);
-  hooks.reload = [&reloader, &server](StopSequence::Limits* limits) -> absl::StatusOr<std::string> {
-    const absl::StatusOr<ReloadReport> changes = reloader.Reload();
-    if (!changes.ok()) return changes.status();
-    const Options& options = reloader.options();
-    server.SetTimeouts(options.entry_timeout_s, options.attr_timeout_s, options.negative_timeout_s);
-    SetLogLevel(options.log_level);
-    limits->graceful = LimitsOf(options).graceful;
-    return changes->ToString();
+  hooks.reload = [&reloader, &server, managed](StopSequence::Limits* limits) {
+    if (managed) TellServiceManagerOfReload();
+    absl::StatusOr<std::string> report = Reload(&reloader, &server, limits);
+    if (managed) TellServiceManager("READY=1");
+    return report;
   };
   hooks.release_names = [&control, &metrics] {
     if (control) unlink(control->path().c_str());
@@ -358,7 +372,7 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
         [&tracer](std::string_view operations) { return tracer.Start(operations); });
   }
   std::optional<Heartbeat> heartbeat;
-  if (request.foreground && HasServiceManager()) {
+  if (managed) {
     heartbeat.emplace(HooksOf(&server), "data path " + starter.choice().mode, WatchdogPeriod());
     hooks.beat = [&heartbeat] { heartbeat->Beat(Clock::now()); };
     hooks.beat_period = heartbeat->period();

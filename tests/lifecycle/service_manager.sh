@@ -47,6 +47,12 @@ must ls "$mnt" >/dev/null
 hears "^STATUS=data path $MODE; [0-9]+ requests so far, [0-9.]+ per second$" 1
 assert_mode_served "$MODE" "$mnt"
 
+note "a reload is told from its beginning to its end, though there is no file to read"
+kill -HUP "$DAEMON_PID"
+hears '^RELOADING=1$'
+hears '^MONOTONIC_USEC=[0-9]+$'
+hears '^READY=1$' 1
+
 mkfifo "$WORK/thaw"
 exec 7<>"$WORK/thaw"
 freeze() {
@@ -92,7 +98,7 @@ must kill -TERM "$DAEMON_PID"
 end_of_daemon "$DAEMON_PID"
 equal "$DAEMON_STATUS" 0 "exit status"
 hears '^STOPPING=1$'
-equal "$(told '^READY=1$')" 1 "words about readiness"
+equal "$(told '^READY=1$')" 2 "words about readiness: of the start and of the reload"
 
 [[ "$MODE" != device ]] || umount_shuntfs device "$src/slow"
 

@@ -104,7 +104,10 @@ END
 equal "$(stat -c %u /srv/day/new)" 1234 "the owner, seen at the source"
 
 step "reload"
+echo 'stop_timeout = 7' >>/etc/shuntfs/day.toml
 must systemctl reload shuntfs@day
+reloaded() { journalctl --no-pager -b -u shuntfs@day | grep -q 'read again: applied: stop_timeout'; }
+wait_until 30 reloaded || fail "the journal tells of no change"
 equal "$(unit shuntfs@day MainPID)" "$pid" "the process after a reload"
 wait_until 30 is shuntfs@day ActiveState active || fail "not active after a reload"
 served /mnt/day /srv/day zero-copy
