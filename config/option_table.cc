@@ -310,6 +310,7 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .kind = kText,
      .section = OptionSection::kProcess,
      .default_text = "none",
+     .example = "127.0.0.1:9920",
      .help = "where metrics are served: 127.0.0.1:PORT, [::1]:PORT or the path of a socket",
      .details =
          "Prometheus reads them there over HTTP, at /metrics. A socket is for the daemon's user "
