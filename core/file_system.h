@@ -75,6 +75,10 @@ class FileSystem {
   BackingFiles* backing_files() { return backing_files_.get(); }
   // Before the first request.
   void UseBackingFiles(std::unique_ptr<BackingFiles> files) { backing_files_ = std::move(files); }
+  // What is opened with O_DIRECT is served as the kernel's direct files are, if the kernel lets
+  // them be mapped (FUSE_DIRECT_IO_ALLOW_MMAP, 6.6). Before the first request.
+  void OpenDirectFilesAsSuch() { direct_files_ = true; }
+  bool direct_files() const { return direct_files_; }
   Interrupts& interrupts() { return interrupts_; }
   // Null where everything is shown and done as SRC has it.
   const Policy* policy() const { return policy_.get(); }
@@ -91,6 +95,7 @@ class FileSystem {
   std::unique_ptr<InodeTable> inodes_;
   HandleTable handles_;
   std::unique_ptr<BackingFiles> backing_files_;
+  bool direct_files_ = false;
   Interrupts interrupts_;
 };
 

@@ -37,7 +37,8 @@ bool ServeAtOnce(int fd) {
 
 }  // namespace
 
-abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file) {
+abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_t requested,
+                          OpenFile* file) {
   const FileSystemOptions& options = fs.options();
   abi::OpenOut out{};
   out.open_flags = abi::kFopenParallelDirectWrites;
@@ -57,6 +58,9 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFil
     out.open_flags |= abi::kFopenIoUringZeroCopy;
     file->at_once = file->device->in_memory && ServeAtOnce(file->fd.get());
   }
+  // A direct read or write is then one request and no background one, and how much of it was done
+  // reaches the caller (fs/fuse/file.c, __fuse_direct_read; fuse_get_res_by_io makes EIO of it).
+  if ((requested & O_DIRECT) != 0 && fs.direct_files()) out.open_flags |= abi::kFopenDirectIo;
   if (unchanged) out.open_flags |= abi::kFopenKeepCache;
   return out;
 }

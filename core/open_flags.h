@@ -30,10 +30,12 @@ inline bool IsSynchronous(uint32_t flags) { return (flags & O_DSYNC) != 0; }
 // and the file system has it.
 void OpenDirect(FileSystem& fs, int flags, OpenFile* file);
 
-// What the kernel is told of the regular file `nodeid` that was just opened, but for its handle.
+// What the kernel is told of the regular file `nodeid` that was just opened with the flags
+// `requested`, but for its handle.
 // `unchanged`: the pages that it has of it are still right. Begins a use of its backing file where
 // the kernel is to move the data.
-abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, OpenFile* file);
+abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_t requested,
+                          OpenFile* file);
 // The open has ended, or was never told of.
 void EndOpen(FileSystem& fs, const OpenFile& file);
 

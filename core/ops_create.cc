@@ -50,10 +50,10 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
 
 // Replies with an entry and the open file that belongs to it; takes the lookup back when there is
 // no room for the file.
-Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry,
+Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry, uint32_t flags,
                       std::unique_ptr<OpenFile> file) {
   const NodeId nodeid(entry.nodeid);
-  abi::OpenOut open = DescribeOpen(fs, nodeid, /*unchanged=*/false, file.get());
+  abi::OpenOut open = DescribeOpen(fs, nodeid, /*unchanged=*/false, flags, file.get());
   open.fh = fs.handles().Insert(&file).value();
   if (open.fh == 0) {
     EndOpen(fs, *file);
@@ -106,7 +106,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
   }
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, *entry, std::move(file));
+  return ReplyOpenEntry(fs, call, *entry, in.flags, std::move(file));
 }
 
 Action OpTmpfile(FileSystem& fs, Call& call) {
@@ -140,7 +140,7 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, EntryOf(fs.timeouts(), fs.policy(), *inode, *status),
+  return ReplyOpenEntry(fs, call, EntryOf(fs.timeouts(), fs.policy(), *inode, *status), in.flags,
                         std::move(file));
 }
 

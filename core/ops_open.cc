@@ -55,7 +55,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   OpenDirect(fs, flags, file.get());
   const Result<FileStatus> status = StatusOf(file->fd.get());
   const bool unchanged = status.ok() && inode->UnchangedSinceLastOpen(*status);
-  abi::OpenOut out = DescribeOpen(fs, call.request.nodeid(), unchanged, file.get());
+  abi::OpenOut out = DescribeOpen(fs, call.request.nodeid(), unchanged, in.flags, file.get());
   out.fh = fs.handles().Insert(&file).value();
   if (out.fh == 0) {
     EndOpen(fs, *file);

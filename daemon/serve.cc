@@ -202,6 +202,7 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   std::memcpy(device->reply_area().data(), &agreed.reply, agreed.reply_bytes);
   const Outcome replied = device->Reply(request.header.unique, Action::Reply(agreed.reply_bytes));
   if (!replied.ok()) return Failed("the kernel refused the reply to INIT", replied.error());
+  if ((agreed.flags & abi::kInitDirectIoAllowMmap) != 0) fs_->OpenDirectFilesAsSuch();
   format_ = agreed.format;
   max_write_bytes_ = agreed.max_write_bytes;
   return absl::OkStatus();

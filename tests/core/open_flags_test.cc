@@ -71,11 +71,11 @@ TEST(IsSynchronous, KnowsBothKinds) {
 class DescribeOpenTest : public ::testing::Test {
  protected:
   // What the kernel is told of a file on `device` that was just opened.
-  static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device,
-                               bool unchanged = false) {
+  static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device, bool unchanged = false,
+                               uint32_t requested = 0) {
     OpenFile file;
     file.device = &device;
-    const abi::OpenOut out = DescribeOpen(fs, kFile, unchanged, &file);
+    const abi::OpenOut out = DescribeOpen(fs, kFile, unchanged, requested, &file);
     EndOpen(fs, file);
     return out;
   }
@@ -108,6 +108,18 @@ TEST_F(DescribeOpenTest, KeepsTheCacheOfWhatIsUnchangedAndAsksForZeroCopyWhereTh
   options.write_policy = PolicyWish::kPlain;
   Client plain(tree_.path(), options);
   EXPECT_EQ(Describe(plain.fs(), local_).open_flags & abi::kFopenIoUringZeroCopy, 0u);
+}
+
+TEST_F(DescribeOpenTest, TellsOfDirectFilesWhereTheKernelLetsThemBeMapped) {
+  Client client(tree_.path());
+  const auto direct = [&](uint32_t requested) {
+    return Describe(client.fs(), local_, /*unchanged=*/false, requested).open_flags &
+           abi::kFopenDirectIo;
+  };
+  EXPECT_EQ(direct(O_DIRECT), 0u);
+  client.fs().OpenDirectFilesAsSuch();
+  EXPECT_NE(direct(O_RDWR | O_DIRECT), 0u);
+  EXPECT_EQ(direct(O_RDWR), 0u);
 }
 
 // /dev/null takes no backing files: such opens go through us, and say so.

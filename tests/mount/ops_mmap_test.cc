@@ -3,7 +3,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "tests/mount/fixture.h"
@@ -34,6 +36,32 @@ TEST_F(Ops, SharedMmapWrites) {
   ASSERT_EQ(munmap(memory, kBytes), 0);
   ASSERT_EQ(fsync(file.get()), 0);
   EXPECT_EQ(ReadFile(Src("f")).back(), '!');
+}
+
+TEST_F(Ops, SharedMmapOfADirectFile) {
+  Serves("WRITE");
+  constexpr size_t kBytes = 16 * kPage;
+  ASSERT_TRUE(WriteFile(Src("f"), Pattern(kBytes)));
+  const File file(Mnt("f"), O_RDWR | O_DIRECT);
+  void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(memory, MAP_FAILED) << std::strerror(errno);
+  char* bytes = static_cast<char*>(memory);
+  EXPECT_TRUE(std::string(bytes, kBytes) == Pattern(kBytes));
+  // A direct read sees what the mapping has not written back yet, the mapping what is written
+  // directly.
+  std::memset(bytes + kPage, 'm', kPage);
+  void* block = nullptr;
+  ASSERT_EQ(posix_memalign(&block, kPage, kPage), 0);
+  const std::unique_ptr<void, decltype(&free)> freed(block, free);
+  ASSERT_EQ(pread(file.get(), block, kPage, kPage), static_cast<ssize_t>(kPage));
+  EXPECT_EQ(std::string(static_cast<char*>(block), kPage), std::string(kPage, 'm'));
+  std::memset(block, 'd', kPage);
+  ASSERT_EQ(pwrite(file.get(), block, kPage, 2 * kPage), static_cast<ssize_t>(kPage));
+  EXPECT_EQ(std::string(bytes + 2 * kPage, kPage), std::string(kPage, 'd'));
+  ASSERT_EQ(munmap(memory, kBytes), 0);
+  EXPECT_TRUE(ReadFile(Src("f")) == Pattern(kBytes).substr(0, kPage) + std::string(kPage, 'm') +
+                                        std::string(kPage, 'd') +
+                                        Pattern(kBytes).substr(3 * kPage));
 }
 
 TEST_F(Ops, SharedMmapBetweenProcesses) {
