@@ -160,12 +160,14 @@ std::string RingWorker::RegisterEntries() {
     return std::string("io_uring_enter is refused: ") +
            std::strerror(ring_.health().error().value());
   turn_ns_ = MonotonicNs();
-  // What the kernel refuses completes at once; what it takes waits for a request.
+  // What the kernel refuses completes at once; what it takes waits for a request. The first refusal
+  // tells the cause: those behind it may be its consequence.
   std::string refused;
   ring_.ForEachCompletion([this, &refused](UserData data, int res) {
     if (data.kind == CompletionKind::kCommand &&
         JudgeCommand(RingCommand::kRegister, res) == CommandVerdict::kBroken) {
-      refused = std::string("the kernel refuses ring entries: ") + std::strerror(-res);
+      if (refused.empty())
+        refused = std::string("the kernel refuses ring entries: ") + std::strerror(-res);
     } else {
       OnCompletion(data, res);
     }
