@@ -39,6 +39,12 @@ constexpr Kind kLocal[] = {
     {"erofs", IoPolicy::kFixed, IoPolicy::kPlain},
 };
 
+// The kernel's FUSE, with the subtype that a mount may have.
+bool IsFuse(const std::string& fs_type) {
+  const std::string kind = fs_type.substr(0, fs_type.find('.'));
+  return kind == "fuse" || kind == "fuseblk" || fs_type == "virtiofs";
+}
+
 IoPolicy Decide(PolicyWish wish, IoPolicy by_kind) {
   if (wish == PolicyWish::kAuto) return by_kind;
   return wish == PolicyWish::kFixed ? IoPolicy::kFixed : IoPolicy::kPlain;
@@ -54,6 +60,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   device.may_block = !local;
   device.in_memory = fs_type == "tmpfs";
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
+  device.writes_by_call = IsFuse(fs_type);
   // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would
   // stop its CPU.
   device.read = local ? Decide(read, kind->read) : IoPolicy::kFixed;

@@ -88,6 +88,7 @@ Action OpWrite(FileSystem& fs, Call& call) {
   // waits for it.
   transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
   transfer.may_block = file->device->may_block || file->synchronous;
+  transfer.by_call = file->device->writes_by_call;
   transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0;
   transfer.offset = in.offset;
   transfer.bytes = in.size;

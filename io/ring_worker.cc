@@ -481,6 +481,10 @@ void RingWorker::StartTransfer(RingEntry& entry) {
     ReadThenCommit(entry);
     return;
   }
+  if (transfer.by_call && !entry.request().zero_copy) {
+    OffloadTransfer(entry);
+    return;
+  }
   if (transfer.policy == IoPolicy::kFixed || transfer.may_block || entry.request().zero_copy) {
     QueueTransfer(entry);
     return;
@@ -546,13 +550,25 @@ void RingWorker::Offload(RingEntry& entry) {
   group_.slow_pool_.Submit([this, &entry](ThreadIdentity& identity, Counters& counters) {
     counters.offloaded.Add();
     Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true};
-    Action action = group_.fs_.Dispatch(call);
-    {
-      const std::lock_guard lock(offloaded_mutex_);
-      offloaded_.emplace_back(&entry, action);
-    }
-    Poke();
+    HandBack(entry, group_.fs_.Dispatch(call));
   });
+}
+
+void RingWorker::OffloadTransfer(RingEntry& entry) {
+  group_.slow_pool_.Submit([this, &entry](ThreadIdentity& identity, Counters& counters) {
+    counters.offloaded.Add();
+    Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true};
+    const int64_t result = RunTransfer(entry.transfer, entry.payload(), identity, counters);
+    HandBack(entry, group_.fs_.FinishTransfer(call, entry.transfer, result));
+  });
+}
+
+void RingWorker::HandBack(RingEntry& entry, const Action& action) {
+  {
+    const std::lock_guard lock(offloaded_mutex_);
+    offloaded_.emplace_back(&entry, action);
+  }
+  Poke();
 }
 
 void RingWorker::CountReply(RingEntry& entry, const Action& action) {

@@ -2,7 +2,7 @@
 // whose batch is long.
 //
 // Floor 3. Owned by RingGroup, which owns the entries and their memory. Start and the calls before
-// it run on the control thread; Offloaded and Poke may be called from any thread; all else is the
+// it run on the control thread; HandBack and Poke may be called from any thread; all else is the
 // worker's own thread. Set-up errors are told by the futures; after that an error ends the
 // connection.
 #ifndef SHUNTFS_IO_RING_WORKER_H_
@@ -95,6 +95,9 @@ class RingWorker {
   void ReadThenCommit(RingEntry& entry);
   void TakeBack(RingEntry& entry);
   void Offload(RingEntry& entry);
+  void OffloadTransfer(RingEntry& entry);
+  // From any thread: the worker goes on with the entry as `action` says.
+  void HandBack(RingEntry& entry, const Action& action);
   void CountReply(RingEntry& entry, const Action& action);
   void Answer(RingEntry& entry, const Action& action);
   void Commit(RingEntry& entry);

@@ -122,6 +122,16 @@ TEST_F(DescribeOpenTest, TellsOfDirectFilesWhereTheKernelLetsThemBeMapped) {
   EXPECT_EQ(direct(O_RDWR), 0u);
 }
 
+// They are written by calls, which need the data in this process.
+TEST_F(DescribeOpenTest, LeavesFilesOnFuseOutOfZeroCopy) {
+  FileSystemOptions options = Client::Unprivileged();
+  options.zero_copy = true;
+  Client client(tree_.path(), options);
+  BackingDevice fuse;
+  fuse.writes_by_call = true;
+  EXPECT_EQ(Describe(client.fs(), fuse).open_flags & abi::kFopenIoUringZeroCopy, 0u);
+}
+
 // /dev/null takes no backing files: such opens go through us, and say so.
 TEST_F(DescribeOpenTest, ServesItselfWhatTheKernelDoesNotTake) {
   Client client(tree_.path());

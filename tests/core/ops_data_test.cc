@@ -123,6 +123,23 @@ TEST_F(DataTest, AWriteThatWaitsForTheDiskIsNotDoneOnTheThread) {
   EXPECT_TRUE(transfer.may_block);
 }
 
+TEST_F(DataTest, AWriteToFuseIsDoneByACall) {
+  tree_.File("f");
+  const uint64_t fh = OpenFileNamed("f", O_RDWR);
+  OpenFile* file = client_.fs().handles().Find(FileHandle(fh));
+  const BackingDevice fuse = ClassifyFileSystem("fuse.other", PolicyWish::kAuto, PolicyWish::kAuto);
+  file->device = &fuse;
+  EXPECT_TRUE(Write(fh, "x").transfer.by_call);
+  EXPECT_TRUE(Write(fh, "x", O_DIRECT).transfer.by_call);
+  abi::ReadIn read{};
+  read.fh = fh;
+  read.size = 512;
+  EXPECT_FALSE(client_.Send(Opcode::kRead, node_, read).transfer.by_call);
+  const BackingDevice disk = ClassifyFileSystem("ext4", PolicyWish::kAuto, PolicyWish::kAuto);
+  file->device = &disk;
+  EXPECT_FALSE(Write(fh, "x").transfer.by_call);
+}
+
 TEST_F(DataTest, FsyncWaitsElsewhere) {
   tree_.File("f");
   const uint64_t fh = OpenFileNamed("f", O_WRONLY);
