@@ -16,26 +16,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/mount/aligned_buffer.h"
 #include "tests/mount/fixture.h"
 
 namespace shuntfs::mount_test {
 namespace {
 
 constexpr size_t kPage = 4096;
-
-// Memory that O_DIRECT accepts everywhere.
-class AlignedBuffer {
- public:
-  explicit AlignedBuffer(size_t size)
-      : size_(size), data_(static_cast<char*>(std::aligned_alloc(kPage, size)), &std::free) {}
-  char* data() const { return data_.get(); }
-  size_t size() const { return size_; }
-  std::string text() const { return std::string(data_.get(), size_); }
-
- private:
-  size_t size_;
-  std::unique_ptr<char, decltype(&std::free)> data_;
-};
 
 // Whether the file system below `path` reads what is in memory without ever waiting (RWF_NOWAIT),
 // so that the ring is used for it.
