@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/str_format.h"
 #include "config/metrics_address.h"
 #include "core/base/limits.h"
 
@@ -28,6 +29,15 @@ constexpr OptionSpec Inverse(std::string_view name, std::string_view of, std::st
 
 constexpr OptionSpec Ignored(std::string_view name, std::string_view help) {
   return {.name = name, .kind = kIgnored, .help = help};
+}
+
+std::string CheckLogTarget(const std::string& text) {
+  for (const char* word : {"auto", "journal", "syslog", "stderr"}) {
+    if (text == word) return "";
+  }
+  if (text.starts_with('/') && !text.ends_with('/')) return "";
+  return absl::StrFormat(
+      "is \"%s\"; it takes auto, journal, syslog, stderr or the absolute path of a file", text);
 }
 
 constexpr auto kTable = std::to_array<OptionSpec>({
@@ -336,8 +346,19 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .default_text = "2",
      .max = 9,
      .help = "0 errors, 1 warnings, 2 notices, 3 and more details",
-     .details = "The log of a daemon goes to syslog, with shuntfs mount -f to stderr.",
+     .details = "A line that comes too often is held back, and counted.",
      .apply = [](V v, O o) { o->log_level = static_cast<int>(v.integer); }},
+    {.name = "log_target",
+     .kind = kText,
+     .section = OptionSection::kProcess,
+     .default_text = "auto",
+     .example = "/var/log/shuntfs/data.log",
+     .help = "where the log goes: auto, journal, syslog, stderr or a file",
+     .details = "auto is stderr with shuntfs mount -f, the journal if stderr leads there; of a "
+                "daemon in the background it is the journal if there is one, or syslog. A file is "
+                "given with its absolute path, appended to, and opened anew by a reload.",
+     .check = &CheckLogTarget,
+     .apply = [](V v, O o) { o->log_target = v.text; }},
     {.name = "map_users",
      .section = OptionSection::kMount,
      .default_text = "none",

@@ -45,6 +45,7 @@ struct Options {
   std::string metrics;  // As ParseMetricsAddress reads it; empty: none are served.
   double stop_timeout_s = 5;
   int log_level = 2;
+  std::string log_target = "auto";  // Or journal, syslog, stderr, or a file's absolute path.
   // The policy as it was written; the daemon reads it (daemon/policy_setup.h). Empty: not given.
   std::string map_users;
   std::string map_groups;

@@ -126,7 +126,7 @@ void OpenStandardStreams() {
 void ReadyReport::Ready() {
   if (!pipe_.valid()) return;
   prctl(PR_SET_PDEATHSIG, 0);
-  SendLogToSyslog();
+  LeaveStderr();
   GiveUpStandardStreams();
   WriteAll(pipe_.get(), std::string(1, static_cast<char>(kExitOk)));
   pipe_.reset();

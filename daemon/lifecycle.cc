@@ -9,7 +9,10 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <sstream>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
@@ -26,6 +29,14 @@ using Phase = StopSequence::Phase;
 constexpr std::chrono::milliseconds kForcedUnmountGap{500};
 constexpr std::chrono::milliseconds kLookAgain{20};
 
+// Several lines at once are several lines of the log, each of which says what it belongs to.
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
 // For an unmount that hangs on the way out.
 constexpr int kLastWaitMs = 1000;
 
@@ -39,6 +50,8 @@ UniqueFd TakeSignals() {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, nullptr);
+  // A file that grows beyond `ulimit -f` gives EFBIG to who writes to it, the log as well.
+  sigaction(SIGXFSZ, &ignore, nullptr);
   return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -144,12 +157,14 @@ std::string Lifecycle::Answer(ControlCommand command) {
 std::string Lifecycle::Reload() {
   const absl::StatusOr<std::string> report = hooks_.reload(&limits_);
   if (!report.ok()) {
-    LOG(WARNING) << "the configuration stays as it was: " << report.status().message();
+    for (const std::string& line : LinesOf(std::string(report.status().message())))
+      LOG(WARNING) << "the configuration stays as it was: " << line;
     return absl::StrFormat("error the configuration stays as it was: %s\n",
                            std::string(report.status().message()));
   }
   sequence_.set_limits(limits_);
-  LOG(INFO) << "the configuration was read again: " << *report;
+  for (const std::string& line : LinesOf(*report))
+    LOG(INFO) << "the configuration was read again: " << line;
   return *report;
 }
 

@@ -295,6 +295,12 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   const bool privileged = CanActForOthers();
   const Clock::time_point started = Clock::now();
   const UniqueFd signals = TakeSignals();
+  if (const absl::Status status =
+          OpenLog(request.options.log_target, request.foreground, request.paths.mountpoint);
+      !status.ok()) {
+    report.Failed(ExitCodeOf(status), std::string(status.message()));
+    return ExitCodeOf(status);
+  }
   RaiseDescriptorLimit();
   if (privileged) BecomeIoFlusher();
   if (!privileged && geteuid() == 0) {
@@ -344,12 +350,14 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   hooks.is_mounted = [&mount] { return mount.IsMounted(); };
   hooks.status_json = [&facts, &server, started] {
     const double uptime_s = std::chrono::duration<double>(Clock::now() - started).count();
-    return StatusDocument(facts, uptime_s, FormatServerStatus(server.Numbers()));
+    return StatusDocument(facts, uptime_s,
+                          LogStatusMember() + ", " + FormatServerStatus(server.Numbers()));
   };
   const bool managed = request.foreground && HasServiceManager();
   Reloader reloader(request.sources, request.configuration);
   hooks.reload = [&reloader, &server, managed](StopSequence::Limits* limits) {
     if (managed) TellServiceManagerOfReload();
+    if (const absl::Status status = ReopenLog(); !status.ok()) LOG(WARNING) << status.message();
     absl::StatusOr<std::string> report = Reload(&reloader, &server, limits);
     if (managed) TellServiceManager("READY=1");
     return report;
@@ -384,7 +392,9 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   if (heartbeat) heartbeat->Ready(Clock::now());
   LOG(INFO) << request.paths.source << " is mounted at " << request.paths.mountpoint << "; "
             << starter.description();
-  return lifecycle.Run();
+  const int exit_code = lifecycle.Run();
+  FinishLog();
+  return exit_code;
 }
 
 }  // namespace shuntfs

@@ -61,6 +61,15 @@ inline constexpr int kMaxDeviceThreads = 64;
 // them.
 inline constexpr int kGatherForgetsMs = 2;
 
+// A line of code that logs more often than this in that time, because every request fails say, is
+// held back until the time is over.
+inline constexpr int kLogLinesPerPlace = 10;
+inline constexpr int kLogIntervalSec = 30;
+
+// Longest text of a log line. With what stands before it, it goes into a pipe in one piece
+// (PIPE_BUF, 4096).
+inline constexpr size_t kMaxLogBytes = 3072;
+
 }  // namespace shuntfs
 
 #endif  // SHUNTFS_CORE_BASE_LIMITS_H_

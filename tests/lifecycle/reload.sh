@@ -31,8 +31,16 @@ asked() {
 
 asks_every_time() { (($(asked) >= STATS)); }
 asks_no_more() { [[ $(asked) == 0 ]]; }
-# The log says it after it is done.
-has_logged() { (($(grep -c "$1" "$WORK/log") >= $2)); }
+logged() { grep -c "$1" "$WORK/log"; }
+# logs_again PATTERN BEFORE: more often than BEFORE times; the log says it after it is done.
+logs_again() { (($(logged "$1") > $2)); }
+# hang_up PATTERN: has SIGHUP read the file, until the log says PATTERN once more.
+hang_up() {
+  local before
+  before=$(logged "$1")
+  must kill -HUP "$pid"
+  wait_until 20 logs_again "$1" "$before" || fail "SIGHUP, but no '$1': $(cat "$WORK/log")"
+}
 
 configure 'cache = "none"'
 background "$SHUNTFS" mount -f --config="$file" 2>"$WORK/log"
@@ -60,14 +68,12 @@ equal "$code" 1 "the exit code for a broken file"
 [[ "$report" == *"$file:5: attr_timout: unknown key"*"did you mean \"attr_timeout\""* &&
   "$report" == *"$file:6: log_level: is a string"* ]] || fail "the mistakes are not told: $report"
 asks_no_more || fail "a broken file changed the timeouts"
-must kill -HUP "$pid"
-wait_until 20 has_logged "stays as it was" 2 || fail "SIGHUP and a broken file: $(cat "$WORK/log")"
+hang_up "stays as it was: .*:6: log_level"
 asks_no_more || fail "a broken file changed the timeouts, by SIGHUP"
 
 note "reload by SIGHUP"
 configure 'entry_timeout = 0' 'attr_timeout = 0' 'log_level = 4'
-must kill -HUP "$pid"
-wait_until 20 has_logged "was read again" 2 || fail "SIGHUP: $(cat "$WORK/log")"
+hang_up "was read again: applied: attr_timeout"
 # The kernel believes what it was told for a year, so it is a new name that shows the change.
 must mv "$src/file" "$src/other"
 must ln "$src/other" "$src/new"

@@ -57,6 +57,13 @@ equal "$(field /mnt/day pid)" "$pid" "the process that serves /mnt/day"
 equal "$(readlink "/proc/$pid/ns/mnt")" "$(readlink /proc/1/ns/mnt)" "the daemon's mount namespace"
 equal "$(awk '/^Seccomp:|^NoNewPrivs:/ { printf "%s", $2 }' "/proc/$pid/status")" 12 "no new privileges, filter"
 
+step "the journal has the log, found by the mountpoint"
+equal "$(field /mnt/day log target)" journal "the target of the log"
+in_journal() { journalctl --no-pager -b -o cat "SHUNTFS_MOUNTPOINT=$1" -p "$2" | grep -q "$3"; }
+wait_until 30 in_journal /mnt/day info "^/srv/day is mounted at /mnt/day" || fail "the journal does not tell of the mount"
+wait_until 30 in_journal /mnt/fstab info "^/srv/fstab is mounted" || fail "the journal does not tell of fstab's mount"
+! in_journal /mnt/day warning "is mounted at" || fail "a notice has the priority of a warning"
+
 step "what users do with files passes the hardening"
 must python3 - /mnt/day <<'END'
 import fcntl, os, stat, sys
