@@ -28,16 +28,20 @@ void AddFiles(const ConfigSources& sources, LoadedConfig* loaded) {
   for (const std::string& file : *drop_ins) AddFile(file, sources.for_root, loaded);
 }
 
+// Where the option `name` was set, if in a file.
+void PutWhere(const Configuration& configuration, const std::string& name, Mistake* mistake) {
+  const Setting* setting = configuration.Find(name);
+  if (setting == nullptr || setting->origin.kind != Origin::Kind::kFile) return;
+  mistake->file = setting->origin.file;
+  mistake->line = setting->origin.line;
+}
+
 // A conflict is told where one of the two was set, in a file if it was there.
 void AddConflicts(LoadedConfig* loaded) {
   for (const Conflict& conflict : FindConflicts(loaded->configuration.ToOptions())) {
     Mistake mistake{"", 0, conflict.name, conflict.text};
-    for (const std::string& name : {conflict.other, conflict.name}) {
-      const Setting* setting = loaded->configuration.Find(name);
-      if (setting == nullptr || setting->origin.kind != Origin::Kind::kFile) continue;
-      mistake.file = setting->origin.file;
-      mistake.line = setting->origin.line;
-    }
+    for (const std::string& name : {conflict.other, conflict.name})
+      PutWhere(loaded->configuration, name, &mistake);
     loaded->mistakes.push_back(mistake);
   }
 }
@@ -51,6 +55,10 @@ LoadedConfig LoadConfig(const ConfigSources& sources) {
   loaded.configuration.Add(sources.flags);
   AddConflicts(&loaded);
   return loaded;
+}
+
+void LocateMistake(const Configuration& configuration, Mistake* mistake) {
+  PutWhere(configuration, mistake->key, mistake);
 }
 
 absl::Status ToStatus(const std::vector<Mistake>& mistakes) {

@@ -29,6 +29,9 @@ struct LoadedConfig {
 
 LoadedConfig LoadConfig(const ConfigSources& sources);
 
+// A mistake in the value of the option `key`: puts file and line where it was set, if in a file.
+void LocateMistake(const Configuration& configuration, Mistake* mistake);
+
 // One line for each mistake, or OK.
 absl::Status ToStatus(const std::vector<Mistake>& mistakes);
 

@@ -1,11 +1,14 @@
 #include "daemon/config_command.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -15,6 +18,7 @@
 #include "daemon/derived_values.h"
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
+#include "daemon/policy_setup.h"
 
 namespace shuntfs {
 namespace {
@@ -78,11 +82,24 @@ int Show(const CommandLine& line) {
   return kExitOk;
 }
 
+// Whose mount the file will make: root's, unless an ordinary user looks at a file of an ordinary
+// user.
+bool MountsAsRoot(const std::string& file) {
+  struct stat st {};
+  return geteuid() == 0 || (stat(file.c_str(), &st) == 0 && st.st_uid == 0);
+}
+
 int Check(const std::string& file) {
   ConfigSources sources;
   sources.file = std::filesystem::absolute(file).string();
   sources.for_root = geteuid() == 0;
-  const LoadedConfig loaded = LoadConfig(sources);
+  LoadedConfig loaded = LoadConfig(sources);
+  const ResolvedPolicy resolved =
+      ResolvePolicy(loaded.configuration, MountsAsRoot(sources.file), SystemAccounts());
+  loaded.mistakes.insert(loaded.mistakes.end(), resolved.mistakes.begin(), resolved.mistakes.end());
+  std::ranges::stable_sort(loaded.mistakes, {}, [](const Mistake& mistake) {
+    return std::pair(mistake.file, mistake.line);
+  });
   const absl::Status status = ToStatus(loaded.mistakes);
   if (!status.ok()) {
     std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());

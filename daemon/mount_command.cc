@@ -54,15 +54,15 @@ int RunMountCommand(const CommandLine& line) {
   OpenStandardStreams();
   SetUpLog(line.options.log_level);
   if (absl::Status status = CheckPrivileges(line.options); !status.ok()) return Fail(status);
-  absl::StatusOr<PolicyOptions> policy =
-      ResolvePolicy(line.options, /*privileged=*/geteuid() == 0, SystemAccounts());
-  if (!policy.ok()) return Fail(policy.status());
+  ResolvedPolicy resolved =
+      ResolvePolicy(line.configuration, /*privileged=*/geteuid() == 0, SystemAccounts());
+  if (absl::Status status = ToStatus(resolved.mistakes); !status.ok()) return Fail(status);
   absl::StatusOr<MountPaths> paths = CheckPaths(line.operands[0], line.operands[1]);
   if (!paths.ok()) return Fail(paths.status());
   if (absl::Status status = CheckFuseDevice(); !status.ok()) return Fail(status);
 
-  const MountRequest request{*std::move(paths), line.options.data_path, line.options,
-                             line.foreground,   *std::move(policy),     line.sources,
+  const MountRequest request{*std::move(paths), line.options.data_path,     line.options,
+                             line.foreground,   std::move(resolved.policy), line.sources,
                              line.configuration};
   if (line.foreground) return RunMountSession(request, ReadyReport());
   DetachHooks hooks;

@@ -50,6 +50,24 @@ code=$?
 expect "$said" "$PWD/bad.toml:1: workers: is a string; it takes a whole number" "the first mistake"
 expect "$said" "$PWD/bad.toml:3: log_lvel: unknown key .*did you mean .log_level" "the second mistake"
 
+printf 'map_users = "root:0/nobady:5"\nhide = "a//b"\nworkers = "1"\n' >policy.toml
+mkdir policy.toml.d
+printf 'squash = "all"\nsquash_user = "root"\n' >policy.toml.d/1.toml
+said=$("$shuntfs" config check policy.toml 2>&1)
+code=$?
+[[ $code == 1 ]] || fail "exit code $code for a policy that cannot be: $said"
+mapfile -t lines <<<"$said"
+[[ ${#lines[@]} == 4 ]] || fail "4 mistakes in: $said"
+expect "${lines[0]}" "$PWD/policy.toml:1: map_users: is .nobady.: .*no such name; did you mean .nobody" "a user"
+expect "${lines[1]}" "$PWD/policy.toml:2: hide: is .a//b.: it takes names or patterns" "a hidden name"
+expect "${lines[2]}" "$PWD/policy.toml:3: workers: is a string" "what is wrong before the policy"
+expect "${lines[3]}" "$PWD/policy.toml.d/1.toml:2: squash_user: is root" "a squashed user"
+sed -i /workers/d policy.toml
+said=$(timeout 10 "$shuntfs" mount --config=policy.toml "$PWD/policy.toml.d" "$PWD/missing" 2>&1)
+code=$?
+[[ $code == 1 ]] || fail "exit code $code of a mount with a policy that cannot be: $said"
+expect "$said" "$PWD/policy.toml:1: map_users: is .nobady" "the mistake, told by mount"
+
 mkfifo fifo
 said=$(timeout 10 "$shuntfs" config check fifo 2>&1)
 code=$?

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/configuration.h"
+#include "config/load.h"
+#include "config/toml_settings.h"
 #include "core/base/limits.h"
 
 namespace shuntfs {
@@ -18,12 +22,16 @@ std::optional<uint32_t> Known(const std::string& name) {
   return found == names.end() ? std::nullopt : std::optional<uint32_t>(found->second);
 }
 
+const AccountNames kNames{Known, [] { return std::vector<std::string>{"alice", "root", "www"}; }};
+
 absl::StatusOr<PolicyOptions> Resolve(const std::string& words, bool privileged = true) {
   std::vector<Setting> settings;
   EXPECT_TRUE(ParseOptionList(words, &settings).ok()) << words;
   Configuration configuration;
   configuration.Add(settings);
-  return ResolvePolicy(configuration.ToOptions(), privileged, Accounts{Known, Known});
+  ResolvedPolicy resolved = ResolvePolicy(configuration, privileged, Accounts{kNames, kNames});
+  if (absl::Status status = ToStatus(resolved.mistakes); !status.ok()) return status;
+  return std::move(resolved.policy);
 }
 
 TEST(ResolvePolicy, WithoutOptionsThereIsNothing) {
@@ -77,7 +85,9 @@ TEST(ResolvePolicy, SaysWhatIsWrong) {
       {"map_users=1000:2000:0", "its count is 0"},
       {"map_users=1000:2000:x", "its count is no number"},
       {"map_users=1000:2000//5:5", "a range is SRC:HERE"},
-      {"map_users=bob:2000", "no such name"},
+      {"map_users=bob:2000", "option \"map_users\" is \"bob\": it is no number, and this system"},
+      {"map_users=alise:2000", "no such name; did you mean \"alice\"?"},
+      {"create_group=wwww", "no such name; did you mean \"www\"?"},
       {"map_users=4294967295:0", "ids go from 0 to 4294967294"},
       {"map_users=4294967294:0:2", "beyond the last id"},
       {"map_users=5:65534", "nothing can be mapped to 65534"},
@@ -105,16 +115,42 @@ TEST(ResolvePolicy, WithoutRootNobodyActsAsOthers) {
                             "squash=root", "squash=all"}) {
     const auto policy = Resolve(words, /*privileged=*/false);
     ASSERT_FALSE(policy.ok()) << words;
-    EXPECT_EQ(policy.status().code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_NE(policy.status().message().find("is for root's mounts"), std::string::npos)
+        << policy.status();
   }
   EXPECT_TRUE(
       Resolve("ro,force_user=1,force_group=1,file_mode=770,hide=a,xattrs=none", false).ok());
 }
 
+TEST(ResolvePolicy, SaysAllThatIsWrongAndWhere) {
+  std::vector<Setting> settings;
+  std::vector<Mistake> mistakes;
+  ParseToml("a.toml",
+            "map_users = \"bob:1/2:3/carol:4\"\n\ndir_mode = \"9\"\nforce_group = \"www\"\n",
+            &settings, &mistakes);
+  ASSERT_TRUE(mistakes.empty()) << mistakes[0].ToString();
+  Configuration configuration;
+  configuration.Add(settings);
+  const ResolvedPolicy resolved = ResolvePolicy(configuration, true, Accounts{kNames, kNames});
+  std::vector<std::string> said;
+  for (const Mistake& mistake : resolved.mistakes) said.push_back(mistake.ToString());
+  EXPECT_EQ(said, (std::vector<std::string>{
+                      "a.toml:1: map_users: is \"bob\": it is no number, and this system has no "
+                      "such name",
+                      "a.toml:1: map_users: is \"carol\": it is no number, and this system has no "
+                      "such name",
+                      "a.toml:3: dir_mode: is \"9\": permissions are octal, from 0 to 777"}));
+}
+
 TEST(SystemAccounts, KnowRootAndNoStranger) {
-  EXPECT_EQ(SystemAccounts().user("root"), 0u);
-  EXPECT_EQ(SystemAccounts().group("root"), 0u);
-  EXPECT_EQ(SystemAccounts().user("no such user"), std::nullopt);
+  const Accounts accounts = SystemAccounts();
+  EXPECT_EQ(accounts.users.find("root"), 0u);
+  EXPECT_EQ(accounts.groups.find("root"), 0u);
+  EXPECT_EQ(accounts.users.find("no such user"), std::nullopt);
+  for (const AccountNames* names : {&accounts.users, &accounts.groups}) {
+    const std::vector<std::string> all = names->list();
+    EXPECT_NE(std::ranges::find(all, "root"), all.end());
+  }
 }
 
 }  // namespace
