@@ -165,14 +165,6 @@ absl::StatusOr<std::string> ControlClient::Read(bool one_line, int timeout_ms) {
   }
 }
 
-void RemoveDeadSocket(const MountEntry& entry) {
-  if (entry.OwnerUid().value_or(0) != geteuid()) return;
-  // A daemon that is ending, or one whose mount has the number now, still listens at its own.
-  for (const std::string& path : SocketPaths(entry)) {
-    if (absl::IsNotFound(ConnectTo(path).status())) unlink(path.c_str());
-  }
-}
-
 absl::StatusOr<std::string> AskDaemon(const MountEntry& entry, const std::string& line,
                                       int timeout_ms) {
   absl::StatusOr<ControlClient> client = ControlClient::Connect(entry);

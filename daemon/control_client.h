@@ -41,10 +41,6 @@ class ControlClient {
   pid_t daemon_pid_;
 };
 
-// Takes away the socket file of a daemon that has died. Only the user's own: the places of others
-// are theirs.
-void RemoveDeadSocket(const MountEntry& entry);
-
 // One question, one answer.
 absl::StatusOr<std::string> AskDaemon(const MountEntry& entry, const std::string& line,
                                       int timeout_ms);

@@ -1,5 +1,7 @@
 #include "daemon/control_protocol.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 
 namespace shuntfs {
@@ -39,6 +41,14 @@ std::vector<std::string> ControlSocketDirectories(uid_t owner, const std::string
 
 std::string ControlSocketName(uint32_t major, uint32_t minor, pid_t pid) {
   return absl::StrFormat("%d-%d-%d.sock", major, minor, pid);
+}
+
+bool IsControlSocketName(std::string_view name) {
+  constexpr std::string_view kEnd = ".sock";
+  if (!name.ends_with(kEnd)) return false;
+  name.remove_suffix(kEnd.size());
+  return std::ranges::count(name, '-') == 2 &&
+         name.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
 bool IsControlSocketName(std::string_view name, uint32_t major, uint32_t minor) {

@@ -52,6 +52,9 @@ std::vector<std::string> ControlSocketDirectories(uid_t owner, const std::string
 // while the daemon that had it is still ending, so the number alone would name two.
 std::string ControlSocketName(uint32_t major, uint32_t minor, pid_t pid);
 
+// Whether a daemon's socket may have this name.
+bool IsControlSocketName(std::string_view name);
+
 // Whether a daemon of that connection has, or had, this name.
 bool IsControlSocketName(std::string_view name, uint32_t major, uint32_t minor);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -40,19 +41,26 @@ absl::Status OwnDirectory(const std::string& path) {
 absl::StatusOr<UniqueFd> ListenAt(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
+  // It gets its name when it listens: at a name where nobody does, a daemon died (dead_sockets.h).
+  const std::string unfinished = path + ".new";
+  if (unfinished.size() >= sizeof(address.sun_path)) {
     return absl::InvalidArgumentError(absl::StrFormat("%s is too long for a socket", path));
   }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  std::memcpy(address.sun_path, unfinished.c_str(), unfinished.size() + 1);
   if (absl::Status status = OwnDirectory(path); !status.ok()) return status;
   // The name holds our process's number: what lies there, a killed daemon left.
-  unlink(path.c_str());
+  unlink(unfinished.c_str());
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
   // Nobody can connect before listen(2), so the mode is right from the first moment that counts.
   if (!fd.valid() || bind(fd.get(), generic, sizeof(address)) != 0 ||
-      chmod(path.c_str(), 0600) != 0 || listen(fd.get(), static_cast<int>(kMaxClients)) != 0) {
-    return absl::UnavailableError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+      chmod(unfinished.c_str(), 0600) != 0 ||
+      listen(fd.get(), static_cast<int>(kMaxClients)) != 0 ||
+      rename(unfinished.c_str(), path.c_str()) != 0) {
+    const absl::Status status =
+        absl::UnavailableError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+    unlink(unfinished.c_str());
+    return status;
   }
   return fd;
 }

@@ -13,7 +13,6 @@
 
 #include "absl/strings/str_format.h"
 #include "core/base/unique_fd.h"
-#include "daemon/control_client.h"
 #include "daemon/mount_table.h"
 #include "daemon/path_probe.h"
 #include "daemon/unmount.h"
@@ -89,7 +88,6 @@ absl::Status ClearMountpoint(const std::string& mountpoint) {
           "who mounted it or as root",
           mountpoint, outcome.reason));
     }
-    RemoveDeadSocket(*entry);
   }
   return absl::FailedPreconditionError(
       absl::StrFormat("more than %d dead mounts lie on %s; remove them with `umount -l %s`",

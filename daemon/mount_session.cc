@@ -24,6 +24,7 @@
 #include "daemon/control_protocol.h"
 #include "daemon/control_socket.h"
 #include "daemon/data_path.h"
+#include "daemon/dead_sockets.h"
 #include "daemon/exit_code.h"
 #include "daemon/fuse_mount.h"
 #include "daemon/heartbeat.h"
@@ -207,6 +208,7 @@ class Starter {
 };
 
 std::unique_ptr<ControlSocket> ListenForControl(const FuseMount& mount) {
+  RemoveDeadSockets();
   const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
   std::vector<std::string> paths =
       ControlSocketDirectories(geteuid(), runtime_dir == nullptr ? "" : runtime_dir);

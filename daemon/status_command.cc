@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "daemon/dead_sockets.h"
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
 #include "daemon/mount_table.h"
@@ -94,7 +95,9 @@ int RunStatusCommand(const CommandLine& line) {
   }
   if (!line.operands.empty()) return ShowOne(line.operands[0], line.json);
   const absl::StatusOr<MountTable> table = ReadMountTable();
-  return table.ok() ? ShowAll(*table, line.json) : Fail(table.status());
+  if (!table.ok()) return Fail(table.status());
+  RemoveDeadSockets();
+  return ShowAll(*table, line.json);
 }
 
 }  // namespace shuntfs

@@ -15,6 +15,7 @@
 #include "config/values.h"
 #include "core/base/unique_fd.h"
 #include "daemon/control_client.h"
+#include "daemon/dead_sockets.h"
 #include "daemon/exit_code.h"
 #include "daemon/mount_table.h"
 #include "daemon/our_mount.h"
@@ -79,7 +80,7 @@ absl::Status UnmountWithoutDaemon(const MountEntry& entry) {
     return absl::FailedPreconditionError(
         absl::StrFormat("%s cannot be unmounted: %s", entry.mountpoint, outcome.reason));
   }
-  if (dead) RemoveDeadSocket(entry);
+  if (dead) RemoveDeadSockets();
   return absl::OkStatus();
 }
 

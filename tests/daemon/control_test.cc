@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -12,12 +13,14 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/base/unique_fd.h"
 #include "daemon/control_client.h"
 #include "daemon/control_protocol.h"
 #include "daemon/control_socket.h"
+#include "daemon/dead_sockets.h"
 
 namespace shuntfs {
 namespace {
@@ -313,19 +316,66 @@ TEST_F(ReusedNumberTest, AnEndTakesOnlyItsOwnSocketAway) {
   EXPECT_TRUE(Reaches(*serving));
 }
 
-TEST_F(ReusedNumberTest, OnlyWhatNobodyListensAtIsCleanedUp) {
-  const std::unique_ptr<ControlSocket> serving = DaemonOf(7);
-  const std::string dead = PathOf(8);
+// A socket at `path` that nobody listens at any more.
+void LeaveDeadSocket(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, dead.c_str(), sizeof(address.sun_path) - 1);
-  {
-    const UniqueFd left(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  const UniqueFd left(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+}
+
+TEST_F(ReusedNumberTest, OnlyWhatNobodyListensAtIsCleanedUp) {
+  const std::unique_ptr<ControlSocket> serving = DaemonOf(7);
+  const std::string directory = ControlSocketDirectories(owner_, root_)[0];
+  const std::string of_another_mount = directory + "/" + ControlSocketName(0, 43, 9);
+  const std::string no_socket = directory + "/" + ControlSocketName(0, 43, 10);
+  const std::string strangers[] = {directory + "/other.sock", directory + "/0-42-8.sock.new",
+                                   directory + "/0-42.sock", no_socket};
+  LeaveDeadSocket(PathOf(8));
+  LeaveDeadSocket(of_another_mount);
+  for (const std::string& path : strangers) {
+    if (path == no_socket) {
+      std::ofstream(path) << "a file";
+    } else {
+      LeaveDeadSocket(path);
+    }
   }
-  RemoveDeadSocket(entry_);
-  EXPECT_FALSE(std::filesystem::exists(dead));
+  RemoveDeadSockets();
+  EXPECT_FALSE(std::filesystem::exists(PathOf(8)));
+  EXPECT_FALSE(std::filesystem::exists(of_another_mount));
+  for (const std::string& path : strangers) EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  EXPECT_TRUE(std::filesystem::exists(PathOf(7)));
   EXPECT_TRUE(Reaches(*serving));
+}
+
+TEST_F(ReusedNumberTest, ADirectoryOfAnotherUserIsLeftAlone) {
+  if (getuid() != 0) GTEST_SKIP() << "needs root, to have another user's directory";
+  const std::unique_ptr<ControlSocket> serving = DaemonOf(7);
+  LeaveDeadSocket(PathOf(8));
+  ASSERT_EQ(seteuid(0), 0);
+  const std::string directory = ControlSocketDirectories(owner_, root_)[0];
+  ASSERT_EQ(chown(directory.c_str(), 0, 0), 0);
+  ASSERT_EQ(chmod(directory.c_str(), 0777), 0);
+  ASSERT_EQ(seteuid(owner_), 0);
+  RemoveDeadSockets();
+  EXPECT_TRUE(std::filesystem::exists(PathOf(8)));
+}
+
+// Whoever cleans up may come at any moment of a start.
+TEST_F(ReusedNumberTest, ASocketHasItsNameOnlyWhileSomebodyListens) {
+  std::atomic<bool> through = false;
+  std::atomic<int> seen_dead = 0;
+  std::thread cleaner([&] {
+    while (!through) RemoveDeadSockets();
+  });
+  for (pid_t pid = 1; pid <= 300; ++pid) {
+    const std::unique_ptr<ControlSocket> daemon = DaemonOf(pid);
+    if (!std::filesystem::exists(PathOf(pid))) ++seen_dead;
+  }
+  through = true;
+  cleaner.join();
+  EXPECT_EQ(seen_dead, 0);
 }
 
 TEST_F(ControlSocketTest, RefusesADirectoryThatOthersCanWrite) {

@@ -38,6 +38,26 @@ assert_not_connected ls "$mnt"
 must timeout 60 "$SHUNTFS" umount "$mnt"
 ! device_of_mount "$mnt" >/dev/null || fail "umount left the dead mount"
 
+note "the sockets of killed daemons do not stay"
+sockets() { find /run/shuntfs -name "*-$1.sock" | wc -l; }
+mkdir "$WORK/other"
+start_daemon "$MODE" "$src" "$mnt"
+first=$DAEMON_PID
+kill_daemon
+equal "$(sockets "$first")" 1 "sockets of a killed daemon, before"
+mount_shuntfs "$MODE" "$src" "$WORK/other"
+equal "$(sockets "$first")" 0 "sockets of a killed daemon, after the next mount elsewhere"
+living=$(daemon_pid "$WORK/other")
+must timeout 60 "$SHUNTFS" umount "$mnt"
+start_daemon "$MODE" "$src" "$mnt"
+second=$DAEMON_PID
+kill_daemon
+must timeout 60 "$SHUNTFS" status >/dev/null
+equal "$(sockets "$second")" 0 "sockets of a killed daemon, after status"
+equal "$(sockets "$living")" 1 "sockets of the daemon that lives"
+must timeout 60 "$SHUNTFS" umount "$mnt"
+umount_shuntfs "$MODE" "$WORK/other"
+
 readonly REPETITIONS=20
 note "killed under load and mounted again, $REPETITIONS times"
 remember_machine
