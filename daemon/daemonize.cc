@@ -126,6 +126,9 @@ void OpenStandardStreams() {
 void ReadyReport::Ready() {
   if (!pipe_.valid()) return;
   prctl(PR_SET_PDEATHSIG, 0);
+  // Not before: while an automount waits for this mount, the kernel lets nobody but the process
+  // group of who makes it (systemd runs mount(8) in its own) walk over the mountpoint.
+  setsid();
   LeaveStderr();
   GiveUpStandardStreams();
   WriteAll(pipe_.get(), std::string(1, static_cast<char>(kExitOk)));
@@ -163,7 +166,6 @@ int RunDetached(const DetachHooks& hooks) {
   const auto pipe = static_cast<unsigned>(writer.get());
   if (pipe > 3) close_range(3, pipe - 1, 0);
   close_range(pipe + 1, UINT_MAX, 0);
-  setsid();
   // Until it is ready, nobody but the waiting process could end it.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kExitSystem);

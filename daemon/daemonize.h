@@ -24,7 +24,8 @@ class ReadyReport {
   ReadyReport() = default;  // Nobody waits (foreground).
   explicit ReadyReport(UniqueFd pipe) : pipe_(std::move(pipe)) {}
 
-  // The mount answers. stdin, stdout and stderr become /dev/null, the log leaves stderr.
+  // The mount answers. The process leaves the caller's session; stdin, stdout and stderr become
+  // /dev/null, the log leaves stderr.
   void Ready();
   // It is not, and this process is about to end. `text` goes to the caller's stderr.
   void Failed(int exit_code, const std::string& text);

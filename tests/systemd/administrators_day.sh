@@ -3,4 +3,4 @@
 # the boot (before_boot.sh), then what is done while the machine runs (day.sh).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-exec "$here/../guest/run" --systemd --before="$here/before_boot.sh" --timeout=280 bash "$here/day.sh"
+exec "$here/../guest/run" --systemd --before="$here/before_boot.sh" --timeout=400 bash "$here/day.sh"

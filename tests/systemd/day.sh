@@ -148,6 +148,16 @@ timeout 60 systemctl start shuntfs@day 2>/dev/null && fail "starts with a mistak
 journalctl --no-pager -b -u shuntfs@day | grep -q memory_bugdet || fail "the journal does not name the mistake"
 not_mounted /mnt/day || fail "/mnt/day is mounted after all"
 
+step "an automount of fstab: the first access mounts"
+is mnt-auto.automount ActiveState active || fail "the automount is $(unit mnt-auto.automount ActiveState)"
+not_mounted /mnt/auto || fail "/mnt/auto is mounted before anybody asked"
+equal "$(timeout 120 cat /mnt/auto/file)" "content of auto" "what the first access gets"
+served /mnt/auto /srv/auto zero-copy
+is mnt-auto.mount ActiveState active || fail "the unit of the mount is $(unit mnt-auto.mount ActiveState)"
+must systemctl stop mnt-auto.mount
+wait_until 60 not_mounted /mnt/auto || fail "/mnt/auto stays"
+equal "$(timeout 120 cat /mnt/auto/file)" "content of auto" "what the next access gets"
+
 step "umount and mount what fstab says"
 must umount /mnt/fstab
 must mount /mnt/fstab
