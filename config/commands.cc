@@ -13,6 +13,10 @@ constexpr FlagSpec kWatch = {
     "watch", 'w', "watch", false, "", "show what happens, again and again; q ends it", ""};
 constexpr FlagSpec kOp = {
     "op", 0, "op", true, "NAME,...", "these operations alone, as status names them", ""};
+constexpr FlagSpec kDead = {
+    "dead", 0, "dead", false, "", "only what daemons that died have left; nothing that lives", ""};
+constexpr FlagSpec kMountOf = {
+    "config", 0, "config", true, "FILE", "the mountpoint that this configuration file names", ""};
 constexpr FlagSpec kInterval = {"interval",
                                 0,
                                 "interval",
@@ -32,11 +36,11 @@ constexpr auto kCommands = std::to_array<CommandSpec>({
      true},
     {"umount",
      Command::kUmount,
-     "MNT",
-     1,
+     "[MNT]",
+     0,
      1,
      "end a mount: what is in flight is finished, a busy mount is detached",
-     {}},
+     {&kDead, &kMountOf}},
     {"reload", Command::kReload, "MNT", 1, 1, "let a mount read its configuration file again", {}},
     {"status",
      Command::kStatus,

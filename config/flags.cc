@@ -26,6 +26,8 @@ bool ValidInterval(const char* /*flag*/, double value) { return value >= 0.1 && 
 
 DEFINE_bool(foreground, false, "stay in the foreground and log to stderr");
 DEFINE_bool(json, false, "print JSON");
+DEFINE_bool(dead, false, "only dead mounts");
+DEFINE_string(config, "", "the configuration file of the mount to end");
 DEFINE_string(op, "", "operations to trace");
 DEFINE_bool(watch, false, "show again and again");
 DEFINE_double(interval, 1, "seconds from one --watch to the next");
@@ -244,6 +246,24 @@ absl::Status FindMountOptions(CommandLine* line) {
   return absl::OkStatus();
 }
 
+// MNT, or what `file` names: other mistakes in it do not keep a mount from being ended.
+absl::Status FindMountpoint(const std::string& file, CommandLine* line) {
+  if (file.empty() == line->operands.empty())
+    return Usage("`shuntfs umount` needs MNT, or a file that names it (--config), and not both");
+  if (file.empty()) return absl::OkStatus();
+  ConfigSources sources;
+  sources.file = std::filesystem::absolute(file).string();
+  sources.for_root = geteuid() == 0;
+  const LoadedConfig loaded = LoadConfig(sources);
+  const std::string mountpoint = loaded.configuration.ToOptions().mountpoint;
+  if (mountpoint.empty()) {
+    if (absl::Status status = ToStatus(loaded.mistakes); !status.ok()) return status;
+    return Usage(absl::StrFormat("%s names no mountpoint", sources.file));
+  }
+  line->operands.push_back(mountpoint);
+  return absl::OkStatus();
+}
+
 // What `shuntfs config` is asked for, each with as many words as it needs.
 absl::Status CheckConfigWords(const CommandSpec& command, CommandLine* line) {
   const std::string& word = line->operands[0];
@@ -291,6 +311,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   gflags::SetCommandLineOption("json", "false");
   gflags::SetCommandLineOption("watch", "false");
   gflags::SetCommandLineOption("op", "");
+  gflags::SetCommandLineOption("dead", "false");
+  gflags::SetCommandLineOption("config", "");
   gflags::SetCommandLineOption("interval", "1");
   if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
     return status;
@@ -299,6 +321,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   if (absl::Status status = CheckOperands(*command, line); !status.ok()) return status;
   if (line.command == Command::kMount) {
     if (absl::Status status = FindMountOptions(&line); !status.ok()) return status;
+  }
+  if (line.command == Command::kUmount) {
+    if (absl::Status status = FindMountpoint(FLAGS_config, &line); !status.ok()) return status;
   }
   if (line.command == Command::kConfig) {
     if (absl::Status status = CheckConfigWords(*command, &line); !status.ok()) return status;
@@ -311,6 +336,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   line.watch = FLAGS_watch;
   line.interval_s = FLAGS_interval;
   line.operations = FLAGS_op;
+  line.dead = FLAGS_dead;
   if (line.json && line.watch)
     return Usage("flags \"--json\" and \"--watch\" exclude each other; give one of them");
   return line;

@@ -27,6 +27,7 @@ struct CommandLine {
   bool watch = false;                 // status --watch
   double interval_s = 1;              // status --interval
   std::string operations;             // trace --op
+  bool dead = false;                  // umount --dead
   ConfigSources sources;              // mount, config: what the options were put together from, and
   Configuration configuration;        // where each comes from, and
   Options options;                    // what they come to.

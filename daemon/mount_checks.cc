@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "absl/strings/str_format.h"
@@ -61,37 +62,36 @@ absl::StatusOr<std::string> ResolveSource(const std::string& source) {
   return std::string(resolved.get());
 }
 
+bool IsDead(const std::string& mountpoint) {
+  const int error = ProbePath(mountpoint, kAnswerTimeoutMs);
+  return error == ENOTCONN || error == ECONNABORTED;
+}
+
+// The topmost mount at `mountpoint` if it is one of ours.
+absl::StatusOr<std::optional<MountEntry>> FindOurs(const std::string& mountpoint) {
+  const absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  const MountEntry* entry = FindMount(*table, mountpoint);
+  if (entry == nullptr || !entry->IsShuntfs()) return std::nullopt;
+  return *entry;
+}
+
 // Takes dead mounts of ours off `mountpoint` and refuses living ones.
 absl::Status ClearMountpoint(const std::string& mountpoint) {
-  for (int i = 0; i < kMaxDeadMounts; ++i) {
-    const absl::StatusOr<MountTable> table = ReadMountTable();
-    if (!table.ok()) return table.status();
-    const MountEntry* entry = FindMount(*table, mountpoint);
-    if (entry == nullptr || !entry->IsShuntfs()) return absl::OkStatus();
-    const int error = ProbePath(mountpoint, kAnswerTimeoutMs);
-    if (error == ETIMEDOUT) {
-      return absl::FailedPreconditionError(absl::StrFormat(
-          "%s is already a shuntfs mount, of %s, but does not answer; end it with `shuntfs umount "
-          "%s`",
-          mountpoint, entry->source, mountpoint));
-    }
-    if (error != ENOTCONN && error != ECONNABORTED) {
-      return absl::AlreadyExistsError(absl::StrFormat(
-          "%s is already a shuntfs mount, of %s; unmount it with `shuntfs umount %s` or choose "
-          "another directory",
-          mountpoint, entry->source, mountpoint));
-    }
-    const UnmountOutcome outcome = Unmount(mountpoint, /*lazy=*/true);
-    if (outcome.kind != UnmountOutcome::Kind::kDone) {
-      return absl::FailedPreconditionError(absl::StrFormat(
-          "the daemon of %s has died and its mount cannot be removed: %s; unmount it as the user "
-          "who mounted it or as root",
-          mountpoint, outcome.reason));
-    }
+  if (absl::Status status = RemoveDeadMounts(mountpoint); !status.ok()) return status;
+  const absl::StatusOr<std::optional<MountEntry>> entry = FindOurs(mountpoint);
+  if (!entry.ok()) return entry.status();
+  if (!entry->has_value()) return absl::OkStatus();
+  if (ProbePath(mountpoint, kAnswerTimeoutMs) == ETIMEDOUT) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s is already a shuntfs mount, of %s, but does not answer; end it with `shuntfs umount "
+        "%s`",
+        mountpoint, (*entry)->source, mountpoint));
   }
-  return absl::FailedPreconditionError(
-      absl::StrFormat("more than %d dead mounts lie on %s; remove them with `umount -l %s`",
-                      kMaxDeadMounts, mountpoint, mountpoint));
+  return absl::AlreadyExistsError(absl::StrFormat(
+      "%s is already a shuntfs mount, of %s; unmount it with `shuntfs umount %s` or choose "
+      "another directory",
+      mountpoint, (*entry)->source, mountpoint));
 }
 
 absl::Status CheckEmptyDirectory(const std::string& mountpoint) {
@@ -169,6 +169,24 @@ absl::Status CheckContainmentByInode(const MountPaths& paths) {
 }
 
 }  // namespace
+
+absl::Status RemoveDeadMounts(const std::string& mountpoint) {
+  for (int i = 0; i < kMaxDeadMounts; ++i) {
+    const absl::StatusOr<std::optional<MountEntry>> entry = FindOurs(mountpoint);
+    if (!entry.ok()) return entry.status();
+    if (!entry->has_value() || !IsDead(mountpoint)) return absl::OkStatus();
+    const UnmountOutcome outcome = Unmount(mountpoint, /*lazy=*/true);
+    if (outcome.kind != UnmountOutcome::Kind::kDone) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "the daemon of %s has died and its mount cannot be removed: %s; unmount it as the user "
+          "who mounted it or as root",
+          mountpoint, outcome.reason));
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrFormat("more than %d dead mounts lie on %s; remove them with `umount -l %s`",
+                      kMaxDeadMounts, mountpoint, mountpoint));
+}
 
 absl::Status CheckContainment(const std::string& source, const std::string& mountpoint) {
   if (source == mountpoint) {

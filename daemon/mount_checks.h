@@ -21,6 +21,10 @@ struct MountPaths {
 
 absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint);
 
+// Takes dead mounts of ours off `mountpoint`, which is canonical, down to what lives or is not
+// ours. OK where there are none.
+absl::Status RemoveDeadMounts(const std::string& mountpoint);
+
 // Whether /dev/fuse is there and may be opened.
 absl::Status CheckFuseDevice();
 

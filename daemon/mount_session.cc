@@ -360,9 +360,9 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   hooks.reload = [&reloader, &server, managed](StopSequence::Limits* limits) {
     if (managed) TellServiceManagerOfReload();
     if (const absl::Status status = ReopenLog(); !status.ok()) LOG(WARNING) << status.message();
-    absl::StatusOr<std::string> report = Reload(&reloader, &server, limits);
+    absl::StatusOr<std::string> changes = Reload(&reloader, &server, limits);
     if (managed) TellServiceManager("READY=1");
-    return report;
+    return changes;
   };
   hooks.release_names = [&control, &metrics] {
     if (control) unlink(control->path().c_str());

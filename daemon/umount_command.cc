@@ -17,6 +17,7 @@
 #include "daemon/control_client.h"
 #include "daemon/dead_sockets.h"
 #include "daemon/exit_code.h"
+#include "daemon/mount_checks.h"
 #include "daemon/mount_table.h"
 #include "daemon/our_mount.h"
 #include "daemon/path_probe.h"
@@ -99,10 +100,21 @@ absl::Status Umount(const std::string& path) {
   return UnmountWithoutDaemon(*entry);
 }
 
+// Nothing to do is no error: this follows whatever end a daemon came to.
+absl::Status UmountDead(const std::string& path) {
+  const absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  const absl::StatusOr<std::string> mountpoint = ResolveMountpoint(path, *table);
+  if (!mountpoint.ok()) return mountpoint.status();
+  const absl::Status status = RemoveDeadMounts(*mountpoint);
+  RemoveDeadSockets();
+  return status;
+}
+
 }  // namespace
 
 int RunUmountCommand(const CommandLine& line) {
-  const absl::Status status = Umount(line.operands[0]);
+  const absl::Status status = line.dead ? UmountDead(line.operands[0]) : Umount(line.operands[0]);
   if (!status.ok()) std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
   return ExitCodeOf(status);
 }

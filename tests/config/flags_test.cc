@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -45,6 +48,23 @@ TEST(CommandLine, FlagsMayFollowOperandsAndOptionsAddUp) {
 TEST(CommandLine, DoubleDashEndsFlags) {
   EXPECT_EQ(Parsed({"mount", "--", "-f", "-o"}).operands, (Arguments{"-f", "-o"}));
   EXPECT_EQ(Parsed({"umount", "-"}).operands, (Arguments{"-"}));
+}
+
+TEST(CommandLine, UmountTakesItsMountpointFromAFileTooWhateverElseIsWrongInIt) {
+  const std::string file = std::string(getenv("TEST_TMPDIR")) + "/umount.toml";
+  std::ofstream(file) << "mountpoint = \"/mnt/data\"\nworkers = \"many\"\n";
+  std::filesystem::permissions(
+      file, std::filesystem::perms::owner_write | std::filesystem::perms::owner_read);
+  EXPECT_EQ(Parsed({"umount", "--config", file}).operands, (Arguments{"/mnt/data"}));
+  EXPECT_TRUE(Parsed({"umount", "--dead", "--config=" + file}).dead);
+  EXPECT_FALSE(Parsed({"umount", "/mnt/data"}).dead);
+  EXPECT_NE(ErrorOf({"umount", "--config=" + file, "m"}).find("not both"), std::string::npos);
+  EXPECT_NE(ErrorOf({"umount"}).find("needs MNT"), std::string::npos);
+  std::ofstream(file) << "mountpoint = 1\n";
+  EXPECT_NE(ErrorOf({"umount", "--config=" + file}).find("umount.toml:1: mountpoint: is a number"),
+            std::string::npos);
+  std::ofstream(file) << "# nothing\n";
+  EXPECT_NE(ErrorOf({"umount", "--config=" + file}).find("names no mountpoint"), std::string::npos);
 }
 
 TEST(CommandLine, NothingIsLeftOfTheLineBefore) {

@@ -38,6 +38,18 @@ assert_not_connected ls "$mnt"
 must timeout 60 "$SHUNTFS" umount "$mnt"
 ! device_of_mount "$mnt" >/dev/null || fail "umount left the dead mount"
 
+note "umount --dead removes what is dead and nothing else"
+start_daemon "$MODE" "$src" "$mnt"
+printf 'mountpoint = "%s"\nwrong = 1\n' "$mnt" >"$WORK/mount.toml"
+must timeout 60 "$SHUNTFS" umount --dead "$mnt"
+must timeout 60 "$SHUNTFS" umount --dead --config="$WORK/mount.toml"
+equal "$(cat "$mnt/file")" content "a file of a mount that lives, after umount --dead"
+kill_daemon
+assert_not_connected ls "$mnt"
+must timeout 60 "$SHUNTFS" umount --dead --config="$WORK/mount.toml"
+! device_of_mount "$mnt" >/dev/null || fail "umount --dead left the dead mount"
+must timeout 60 "$SHUNTFS" umount --dead "$mnt"
+
 note "the sockets of killed daemons do not stay"
 sockets() { find /run/shuntfs -name "*-$1.sock" | wc -l; }
 mkdir "$WORK/other"

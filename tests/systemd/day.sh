@@ -127,6 +127,29 @@ served /mnt/day /srv/day zero-copy
 equal "$(unit shuntfs@day NRestarts)" 1 "restarts"
 equal "$(grep -c ' /mnt/day ' /proc/self/mountinfo)" 1 "mounts at /mnt/day"
 
+step "killed again and again, it stays down, and no dead mount stays with it"
+# However long a start takes here.
+mkdir -p /etc/systemd/system/shuntfs@day.service.d
+printf '[Unit]\nStartLimitIntervalSec=1h\n' >/etc/systemd/system/shuntfs@day.service.d/limit.conf
+must systemctl daemon-reload
+ended() { ! is shuntfs@day ActiveState active || ! is shuntfs@day MainPID "$1"; }
+settled() { is shuntfs@day ActiveState '@(active|failed)'; }
+for _ in {1..10}; do
+  wait_until 60 settled || fail "neither up nor down: $(unit shuntfs@day ActiveState)"
+  ! is shuntfs@day ActiveState failed || break
+  pid=$(unit shuntfs@day MainPID)
+  must kill -KILL "$pid"
+  wait_until 60 ended "$pid" || fail "not killed"
+done
+wait_until 60 is shuntfs@day ActiveState failed || fail "comes up again and again: $(unit shuntfs@day ActiveState)"
+not_mounted /mnt/day || fail "the dead mount stays"
+equal "$(ls /mnt/day)" "" "what is in the mountpoint"
+rm -r /etc/systemd/system/shuntfs@day.service.d
+must systemctl daemon-reload
+must systemctl reset-failed shuntfs@day
+must systemctl start shuntfs@day
+served /mnt/day /srv/day zero-copy
+
 step "umount(8) ends the service, in order"
 must umount /mnt/day
 wait_until 60 is shuntfs@day ActiveState inactive || fail "still $(unit shuntfs@day ActiveState) after umount"
