@@ -19,7 +19,7 @@ tar -C "$tree" --exclude='./bazel-*' --exclude=./.cache --exclude=./user.bazelrc
   fail "cannot copy the tree"
 # Bazel leaves a server behind, which ends with this namespace.
 build_package() {
-  inside unshare --pid --fork --kill-child --mount-proc /tree/tools/package --output=/tmp "$@" >"$WORK/package.log" 2>&1 ||
+  inside unshare --pid --fork --kill-child --propagation unchanged --mount-proc /tree/tools/package --output=/tmp "$@" >"$WORK/package.log" 2>&1 ||
     fail "tools/package: $(tail -n 20 "$WORK/package.log")"
   tail -n 1 "$WORK/package.log"
 }
