@@ -2,6 +2,7 @@
 # What the package tests share: fresh Debian systems in directories, and the life of a package in one.
 # Comes after ../lib/mount.sh and test_begin.
 source "$(dirname "$0")/../lib/apt.sh"
+PATH=$PATH:/usr/sbin:/sbin
 
 # make_chroot DIR CODENAME: a fresh minimal Debian from the mirror that this machine's apt uses.
 make_chroot() {

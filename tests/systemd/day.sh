@@ -1,6 +1,7 @@
 #!/bin/bash
 # The guest is up. Every step says what it is; the first that goes wrong ends the test.
 set -u
+PATH=$PATH:/usr/sbin:/sbin
 step() { printf '[%s] %s\n' "$(cut -d' ' -f1 /proc/uptime)" "$*"; }
 fail() {
   exec >&2
@@ -118,6 +119,17 @@ wait_until 30 reloaded || fail "the journal tells of no change"
 equal "$(unit shuntfs@day MainPID)" "$pid" "the process after a reload"
 wait_until 30 is shuntfs@day ActiveState active || fail "not active after a reload"
 served /mnt/day /srv/day zero-copy
+
+step "an upgrade of the package leaves what is mounted with the daemon that serves it"
+exec 8</mnt/day/file
+must dpkg --admindir=/var/lib/guest-dpkg --force-depends --install "$SHUNTFS_NEXT_PACKAGE"
+equal "$(cat <&8)" "content of day" "a file that was open during an upgrade"
+exec 8<&-
+equal "$(unit shuntfs@day MainPID)" "$pid" "the process after an upgrade"
+equal "$(readlink "/proc/$pid/exe")" "/usr/bin/shuntfs (deleted)" "its program"
+equal "$(unit shuntfs@day NeedDaemonReload)" no "whether systemd has yet to read the new unit"
+served /mnt/day /srv/day zero-copy
+served /mnt/fstab /srv/fstab zero-copy
 
 step "kill -9: systemd starts it anew, and the dead mount does not stand in its way"
 must kill -KILL "$pid"
