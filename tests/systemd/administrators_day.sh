@@ -13,4 +13,4 @@ version=$("$tool" version | cut -d' ' -f2)
 SHUNTFS_PACKAGE=$("$build" "$tool" "$version-1~test1" "$packages")
 SHUNTFS_NEXT_PACKAGE=$("$build" "$tool" "$version-1~test2" "$packages")
 export SHUNTFS_PACKAGE SHUNTFS_NEXT_PACKAGE
-"$here/../guest/run" --systemd --before="$here/before_boot.sh" --timeout=280 bash "$here/day.sh"
+"$here/../guest/run" --systemd --before="$here/before_boot.sh" --timeout=600 bash "$here/day.sh"
