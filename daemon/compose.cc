@@ -53,7 +53,10 @@ ModeProbe ProbePerEntry() {
     return Not(mode,
                std::string(forbidden ? "io_uring is not allowed here: " : "no ring can be made: ") +
                    std::strerror(error.value()),
-               forbidden ? "sysctl kernel.io_uring_disabled=0" : "");
+               forbidden
+                   ? "sysctl kernel.io_uring_disabled=0; in a container also a seccomp profile "
+                     "that allows io_uring"
+                   : "");
   }
   return {mode, true, "FUSE over io_uring is enabled, and rings can be made", ""};
 }
