@@ -40,7 +40,7 @@ served() {
   equal "$(cat "$1/file")" "content of ${2##*/}" "a file through $1"
   equal "$(field "$1" data_path)" "$3" "the mode of $1"
   (($(field "$1" transport ring_requests) > 0)) || fail "no request of $1 went over a ring"
-  equal "$(findmnt -n -o SOURCE "$1")" "$2" "the source of $1"
+  equal "$(findmnt -n -t fuse.shuntfs -o SOURCE "$1")" "$2" "the source of $1"
   grep -q " $1 .* - fuse.shuntfs " /proc/1/mountinfo || fail "the host does not see $1"
 }
 
