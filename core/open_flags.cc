@@ -61,7 +61,10 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_
   }
   // A direct read or write is then one request and no background one, and how much of it was done
   // reaches the caller (fs/fuse/file.c, __fuse_direct_read; fuse_get_res_by_io makes EIO of it).
-  if ((requested & O_DIRECT) != 0 && fs.direct_files()) out.open_flags |= abi::kFopenDirectIo;
+  // Not where the kernel alone knows how long the file is: such a read is asked of the backing
+  // file, which ends early.
+  if ((requested & O_DIRECT) != 0 && fs.direct_files() && !options.writeback)
+    out.open_flags |= abi::kFopenDirectIo;
   if (unchanged) out.open_flags |= abi::kFopenKeepCache;
   return out;
 }

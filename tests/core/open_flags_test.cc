@@ -122,6 +122,15 @@ TEST_F(DescribeOpenTest, TellsOfDirectFilesWhereTheKernelLetsThemBeMapped) {
   EXPECT_EQ(direct(O_RDWR), 0u);
 }
 
+TEST_F(DescribeOpenTest, TellsOfNoDirectFilesWhereTheKernelAloneKnowsTheirLength) {
+  FileSystemOptions options = Client::Unprivileged();
+  options.writeback = true;
+  Client client(tree_.path(), options);
+  client.fs().OpenDirectFilesAsSuch();
+  const abi::OpenOut out = Describe(client.fs(), local_, /*unchanged=*/false, O_RDWR | O_DIRECT);
+  EXPECT_EQ(out.open_flags & abi::kFopenDirectIo, 0u);
+}
+
 // They are written by calls, which need the data in this process.
 TEST_F(DescribeOpenTest, LeavesFilesOnFuseOutOfZeroCopy) {
   FileSystemOptions options = Client::Unprivileged();

@@ -3,11 +3,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <string>
 
+#include "tests/mount/aligned_buffer.h"
 #include "tests/mount/fixture.h"
 
 namespace shuntfs::mount_test {
@@ -50,13 +49,11 @@ TEST_F(Ops, SharedMmapOfADirectFile) {
   // A direct read sees what the mapping has not written back yet, the mapping what is written
   // directly.
   std::memset(bytes + kPage, 'm', kPage);
-  void* block = nullptr;
-  ASSERT_EQ(posix_memalign(&block, kPage, kPage), 0);
-  const std::unique_ptr<void, decltype(&free)> freed(block, free);
-  ASSERT_EQ(pread(file.get(), block, kPage, kPage), static_cast<ssize_t>(kPage));
-  EXPECT_EQ(std::string(static_cast<char*>(block), kPage), std::string(kPage, 'm'));
-  std::memset(block, 'd', kPage);
-  ASSERT_EQ(pwrite(file.get(), block, kPage, 2 * kPage), static_cast<ssize_t>(kPage));
+  AlignedBuffer block(kPage);
+  ASSERT_EQ(pread(file.get(), block.data(), kPage, kPage), static_cast<ssize_t>(kPage));
+  EXPECT_EQ(block.text(), std::string(kPage, 'm'));
+  std::memset(block.data(), 'd', kPage);
+  ASSERT_EQ(pwrite(file.get(), block.data(), kPage, 2 * kPage), static_cast<ssize_t>(kPage));
   EXPECT_EQ(std::string(bytes + 2 * kPage, kPage), std::string(kPage, 'd'));
   ASSERT_EQ(munmap(memory, kBytes), 0);
   EXPECT_TRUE(ReadFile(Src("f")) == Pattern(kBytes).substr(0, kPage) + std::string(kPage, 'm') +

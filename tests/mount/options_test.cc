@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/mount/aligned_buffer.h"
 #include "tests/mount/fixture.h"
 
 namespace shuntfs::mount_test {
@@ -310,6 +311,18 @@ TEST_F(Writeback, UnlinkedAndTruncated) {
   ASSERT_EQ(ftruncate(file.get(), 50000), 0);
   ASSERT_EQ(fsync(file.get()), 0);
   EXPECT_TRUE(ReadAll(file.get()) == Pattern(100000).substr(0, 50000));
+}
+
+// The end of the file is in the cache alone; what lies between it and the backing file's is a hole.
+TEST_F(Writeback, DirectReadBeforeAnEndThatIsNotWrittenBack) {
+  Serves("READ");
+  const File file(Mnt("f"), O_CREAT | O_RDWR);
+  const File direct(Mnt("f"), O_RDWR | O_DIRECT);
+  ASSERT_TRUE(WriteAt(file.get(), "the end", 100000));
+  AlignedBuffer block(8192);
+  std::memset(block.data(), 'x', block.size());
+  ASSERT_EQ(pread(direct.get(), block.data(), block.size(), 40960), 8192);
+  EXPECT_TRUE(block.text() == std::string(8192, '\0'));
 }
 
 TEST_F(Writeback, SharedMmap) {
