@@ -26,13 +26,14 @@ void AwaitSign(const SlowPool& pool) {
 }
 
 TEST(Pulse, ThePoolIsSilentOnlyWhileNoThreadOfItComesAround) {
+  // They outlive the pool, whose threads wait for them.
+  std::promise<void> begun[2];
+  std::promise<void> open[2];
   SlowPool pool(2, /*privileged=*/false);
   ASSERT_TRUE(pool.Start().ok());
   pool.AskPulse();
   AwaitSign(pool);
 
-  std::promise<void> begun[2];
-  std::promise<void> open[2];
   for (int i = 0; i < 2; ++i) {
     pool.Submit([&begun, &open, i](ThreadIdentity&, Counters&) {
       begun[i].set_value();
