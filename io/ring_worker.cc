@@ -1,6 +1,5 @@
 #include "io/ring_worker.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -8,21 +7,13 @@
 #include <string>
 
 #include "core/base/log.h"
+#include "io/add_queues.h"
+#include "io/batch_share.h"
 #include "io/ring_group.h"
 #include "io/start_thread.h"
 
 namespace shuntfs {
 namespace {
-
-// A batch that would keep this thread busy for longer is shared with the next worker. A request
-// costs about this much, and its bytes pass at about this rate; the numbers need only be right
-// within a factor of two (docs/tuning.md).
-constexpr uint64_t kShareAboveNs = 10'000;
-constexpr uint64_t kRequestNs = 2'000;
-constexpr uint64_t kBytesPerNs = 10;
-
-// A buffered read of this much is left to the next worker, though it came alone.
-constexpr uint64_t kReadAheadBytes = 256U << 10;
 
 // An answer with this much data is sent at once, though others of the batch are still to be served.
 constexpr uint64_t kSendAtOnceBytes = 64U << 10;
@@ -34,20 +25,6 @@ void PinTo(int cpu) {
   // A CPU that went offline since: the thread runs elsewhere and is only slower.
   if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
     LOG(WARNING) << "CPU " << cpu << " cannot be pinned to";
-}
-
-uint64_t BytesOf(RingEntry& entry) {
-  Request& request = entry.request();
-  if (request.opcode() == abi::Opcode::kRead) return request.As<abi::ReadIn>().size;
-  return request.zero_copy ? request.zero_copy_bytes : request.payload.size();
-}
-
-// A read ahead of a buffered reader, who can copy what came before while another CPU fetches this.
-bool IsReadAhead(const RingEntry& entry) {
-  const Request& request = entry.request();
-  if (request.opcode() != abi::Opcode::kRead) return false;
-  const auto in = request.As<abi::ReadIn>();
-  return in.size >= kReadAheadBytes && (in.flags & O_DIRECT) == 0;
 }
 
 }  // namespace
@@ -104,7 +81,7 @@ void RingWorker::Run(int fuse_fd, const SharedRegion& region) {
   const Outcome opened = OpenRing(fuse_fd, region);
   set_up_.set_value(opened);
   if (go_.get_future().get() && opened.ok()) {
-    std::string refused = AddQueues();
+    std::string refused = AddQueues(ring_, pools_, group_.mode_ == RingMode::kZeroCopy);
     if (refused.empty()) refused = RegisterEntries();
     registered_.set_value(refused);
     if (refused.empty()) Loop();
@@ -120,33 +97,6 @@ Outcome RingWorker::OpenRing(int fuse_fd, const SharedRegion& region) {
   const RingSetup setup{static_cast<uint32_t>(entries_.size()), fuse_fd};
   if (const Outcome done = ring_.Open(setup); !done.ok()) return done;
   return ring_.UseRegion(region);
-}
-
-int RingWorker::SubmitToQueue() {
-  ring_.Submit();
-  if (!ring_.health().ok()) return -ring_.health().error().value();
-  int outcome = -EIO;  // the kernel answers these commands at once, or something is very wrong
-  ring_.ForEachCompletion([&outcome](UserData data, int res) {
-    if (data.kind == CompletionKind::kQueue) outcome = res;
-  });
-  return outcome;
-}
-
-std::string RingWorker::AddQueues() {
-  const bool zero_copy = group_.mode_ == RingMode::kZeroCopy;
-  for (const QueuePool* pool : pools_) {
-    ring_.PrepareAddQueue(pool->qid(), zero_copy);
-    if (const int res = SubmitToQueue(); res < 0) {
-      const std::string what = zero_copy ? "a zero-copy queue: " : "a queue: ";
-      const std::string remedy =
-          res == -EPERM ? "; it takes CAP_SYS_ADMIN in the initial user namespace" : "";
-      return "the kernel refuses " + what + std::strerror(-res) + remedy;
-    }
-    ring_.PrepareAddPool(*pool);
-    if (const int res = SubmitToQueue(); res < 0)
-      return std::string("the kernel refuses a buffer pool: ") + std::strerror(-res);
-  }
-  return "";
 }
 
 std::string RingWorker::RegisterEntries() {
@@ -380,14 +330,7 @@ void RingWorker::ServeBatch() {
   if (batch_.empty()) return;
   lone_caller_ = false;
   if (may_stay_) NoteCallers();
-  size_t to_hand = 0;
-  if (batch_.size() > 1 && group_.workers_.size() > 1) {
-    uint64_t estimate_ns = 0;
-    for (RingEntry* entry : batch_) estimate_ns += kRequestNs + BytesOf(*entry) / kBytesPerNs;
-    if (estimate_ns > kShareAboveNs) to_hand = batch_.size() / 2;
-  } else if (group_.workers_.size() > 1 && IsReadAhead(*batch_.front())) {
-    to_hand = 1;
-  }
+  size_t to_hand = group_.workers_.size() > 1 ? SharedPartOf(batch_) : 0;
   bool handed = false;
   while (to_hand > 0 && HandOver(*batch_.back())) {
     batch_.pop_back();
@@ -402,7 +345,7 @@ void RingWorker::ServeBatch() {
   for (RingEntry* entry : batch) {
     Serve(*entry);
     // A caller that waits for much data need not wait for the next one's as well.
-    if (!alone_ && BytesOf(*entry) >= kSendAtOnceBytes) ring_.Submit();
+    if (!alone_ && BytesOf(entry->request()) >= kSendAtOnceBytes) ring_.Submit();
   }
   ends_turn_ = false;
   batch.clear();
@@ -470,7 +413,7 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
 // worker.
 bool RingWorker::IsForKernelWorker(const RingEntry& entry) const {
   return entry.transfer.at_once && entry.request().zero_copy && group_.workers_.size() > 1 &&
-         entry.transfer.bytes >= kSendAtOnceBytes && (!alone_ || IsReadAhead(entry));
+         entry.transfer.bytes >= kSendAtOnceBytes && (!alone_ || IsReadAhead(entry.request()));
 }
 
 void RingWorker::StartTransfer(RingEntry& entry) {
@@ -586,7 +529,7 @@ void RingWorker::Answer(RingEntry& entry, const Action& action) {
   --serving_;
   // A guest that came alone goes home, so that its queue's next lone request meets the worker of
   // its own CPU.
-  if (entry.home() != index_ && alone_ && !IsReadAhead(entry) && MaySend(entry)) {
+  if (entry.home() != index_ && alone_ && !IsReadAhead(entry.request()) && MaySend(entry)) {
     ring_.PrepareMessage(group_.workers_[entry.home()]->ring_fd(),
                          UserData{CompletionKind::kCommit, entry.index()},
                          UserData{CompletionKind::kCommitUnsent, entry.index()});

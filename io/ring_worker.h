@@ -62,10 +62,7 @@ class RingWorker {
  private:
   void Run(int fuse_fd, const SharedRegion& region);
   Outcome OpenRing(int fuse_fd, const SharedRegion& region);
-  std::string AddQueues();
   std::string RegisterEntries();
-  // The outcome of what was just submitted and completes at once: 0 or a negative errno.
-  int SubmitToQueue();
   void Loop();
   // Submits the COMMIT of a lone caller's request so that the caller stays on this CPU, if it
   // would wander.
