@@ -267,6 +267,32 @@ TEST_F(Policies, EverybodyIsSquashed) {
   }
 }
 
+// Whoever asks has the rights of the one: those that an ACL gives to him, not those to the caller.
+TEST_F(Policies, AclsSpeakOfTheOneWhoEverybodyIs) {
+  MakeFile("his", 0, 0600);
+  MakeFile("bobs", 0, 0600);
+  MakeFile("own", kAliceInSrc, 0600);
+  std::vector<AclEntry> acl = {{AclTag::kUserObject, 6},
+                               {AclTag::kUser, 4, kAliceInSrc},
+                               {AclTag::kGroupObject, 0},
+                               {AclTag::kMask, 4},
+                               {AclTag::kOther, 0}};
+  ASSERT_EQ(SetAcl(Src("his"), kAccessAcl, acl), 0);
+  acl[1].id = kBob.uid;
+  ASSERT_EQ(SetAcl(Src("bobs"), kAccessAcl, acl), 0);
+  Remount("squash=all,squash_user=51000,squash_group=51000");
+  Serves("OPEN");
+  Serves("SETXATTR");
+  for (const Identity& who : {kRoot, kAlice, kBob}) {
+    EXPECT_EQ(Opens(who, "his", O_RDONLY), 0) << who.uid;
+    EXPECT_EQ(Opens(who, "his", O_RDWR), EACCES) << who.uid;
+    EXPECT_EQ(Opens(who, "bobs", O_RDONLY), EACCES) << who.uid;
+  }
+  EXPECT_EQ(SetAcl(Mnt("own"), kAccessAcl, acl), 0);
+  EXPECT_TRUE(Xattr(Src("own"), kAccessAcl) == EncodeAcl(acl));
+  EXPECT_EQ(ErrorOf(SetAcl(Mnt("his"), kAccessAcl, acl)), EPERM);
+}
+
 // The kernel checks by the ACL where there is one, so it has to say what the shown mode does.
 TEST_F(Policies, ForcedBitsHoldForAcls) {
   MakeFile("f", kStranger, 0660);

@@ -37,10 +37,12 @@ class UserMount : public ::testing::Test {
       GTEST_SKIP() << "a bind mount is root's";
     }
     ASSERT_NO_FATAL_FAILURE(Prepare());
-    const CommandResult mounted =
-        RunCommand({Tree().binary(), "mount", std::string("--data-path=") + DataPath(),
-                    Tree().src(), Tree().mnt()},
-                   20, User());
+    std::vector<std::string> words = {Tree().binary(), "mount",
+                                      std::string("--data-path=") + DataPath()};
+    for (const std::string& option : MountOptions()) words.push_back(option);
+    words.push_back(Tree().src());
+    words.push_back(Tree().mnt());
+    const CommandResult mounted = RunCommand(words, 20, User());
     ASSERT_EQ(mounted.exit_code, 0) << mounted.err;
     const MountEntry entry = FindMount(Tree().mnt());
     ASSERT_TRUE(entry.found);
@@ -72,6 +74,8 @@ class UserMount : public ::testing::Test {
     EXPECT_EQ(chown(Tree().mnt().c_str(), 0, 0), 0);
     Watchdog::Arm(0);
   }
+
+  virtual std::vector<std::string> MountOptions() const { return {}; }
 
   static void Prepare() {
     Watchdog::Arm(kTestSeconds);
@@ -272,6 +276,42 @@ TEST_F(UserMount, IsNosuidAndNodev) {
   const std::string options = "," + FindMount(Tree().mnt()).options + ",";
   EXPECT_NE(options.find(",nosuid,"), std::string::npos) << options;
   EXPECT_NE(options.find(",nodev,"), std::string::npos) << options;
+}
+
+// A policy that needs no privilege holds for a user's mount as for root's.
+class UserPolicy : public UserMount {
+ protected:
+  std::vector<std::string> MountOptions() const override {
+    return {"--hide=*.key", "--file-mode=750", "--create-file-mode=640"};
+  }
+};
+
+TEST_F(UserPolicy, HidesNamesAndForcesBits) {
+  ASSERT_TRUE(WriteFile(Tree().src() + "/private.key", "secret"));
+  ASSERT_TRUE(WriteFile(Tree().src() + "/f", "x"));
+  ASSERT_EQ(chown((Tree().src() + "/f").c_str(), User().uid, User().gid), 0);
+  ASSERT_EQ(chmod((Tree().src() + "/f").c_str(), 0666), 0);
+  EXPECT_EQ(RunAs(User(),
+                  [] {
+                    const std::string mnt = Tree().mnt();
+                    if (ListDirectory(mnt) != std::vector<std::string>{"f"}) return 1;
+                    if (ErrorOf(File(mnt + "/private.key", O_RDONLY).get()) != ENOENT) return 2;
+                    if (ErrorOf(File(mnt + "/new.key", O_CREAT | O_RDWR).get()) != EACCES) return 3;
+                    if (ModeOf(mnt + "/f") != 0640) return 4;
+                    if (!WriteFile(mnt + "/new", "y")) return 5;
+                    return 0;
+                  }),
+            0);
+  EXPECT_EQ(ModeOf(Tree().src() + "/new"), 0640u);
+}
+
+// Owners other than the user's own cannot be given without privilege: refused before the mount.
+TEST_F(UserStart, WithOwnersThatTakePrivilege) {
+  const CommandResult refused = RunCommand(
+      {Tree().binary(), "mount", "--create-user=0", Tree().src(), Tree().mnt()}, 20, User());
+  EXPECT_GT(refused.exit_code, 0);
+  EXPECT_NE(refused.err.find("create_user"), std::string::npos) << refused.err;
+  EXPECT_FALSE(FindMount(Tree().mnt()).found);
 }
 
 }  // namespace
