@@ -128,7 +128,7 @@ std::string OptionPlaceholder(const OptionSpec& spec) {
     case OptionKind::kCount:
       return "N";
     case OptionKind::kText:
-      return "NAME";
+      return "TEXT";
     case OptionKind::kPath:
       return "PATH";
     case OptionKind::kChoice:
