@@ -15,6 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "daemon/control_client.h"
+#include "daemon/mount_table.h"
 #include "tests/mount/private_tree.h"
 #include "tests/mount/process.h"
 #include "tests/mount/test_config.h"
@@ -26,6 +29,18 @@ namespace {
 constexpr long kFuseMagic = 0x65735546;
 constexpr int kReadyTimeoutMs = 15000;
 constexpr int kExitTimeoutMs = 15000;
+constexpr int kStatusTimeoutMs = 15000;
+
+// What `shuntfs status --json` prints, without a process of its own: each test asks several times,
+// and starting one takes a quarter of a second where this is emulated. (tests/seeing has the
+// command.)
+absl::StatusOr<std::string> AskStatus(const std::string& mountpoint) {
+  const absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  const shuntfs::MountEntry* entry = shuntfs::FindMount(*table, mountpoint);
+  if (entry == nullptr) return absl::NotFoundError("nothing is mounted at " + mountpoint);
+  return AskDaemon(*entry, "status", kStatusTimeoutMs);
+}
 
 }  // namespace
 
@@ -161,13 +176,13 @@ std::string Daemon::Stop() {
 }
 
 std::string Daemon::Status(DaemonStatus* status) const {
-  const CommandResult result = RunCommand({Tree().binary(), "status", target_, "--json"});
-  if (result.exit_code != 0) {
-    return "shuntfs status exited with " + std::to_string(result.exit_code) + ": " + result.err;
+  const absl::StatusOr<std::string> answer = AskStatus(target_);
+  if (!answer.ok()) {
+    return "the daemon does not tell its status: " + std::string(answer.status().message());
   }
-  const nlohmann::json document = nlohmann::json::parse(result.out, nullptr, false);
+  const nlohmann::json document = nlohmann::json::parse(*answer, nullptr, false);
   if (document.is_discarded() || !document.is_object()) {
-    return "shuntfs status printed no JSON object: " + result.out;
+    return "the status is no JSON object: " + *answer;
   }
   *status = DaemonStatus();
   status->source = document.value("source", "");
@@ -177,7 +192,7 @@ std::string Daemon::Status(DaemonStatus* status) const {
   for (const char* member : {"source", "mountpoint", "pid", "uptime_s", "data_path",
                              "data_path_reasons", "operations", "transport", "io", "resources"}) {
     if (!document.contains(member)) {
-      return std::string("the status document has no member ") + member + ": " + result.out;
+      return std::string("the status document has no member ") + member + ": " + *answer;
     }
   }
   for (const auto& [mode, reason] : document["data_path_reasons"].items()) {
