@@ -140,7 +140,7 @@ std::string Daemon::Stop() {
   if (!running()) {
     return std::string();
   }
-  const CommandResult umount = RunCommand({Tree().binary(), "umount", target_});
+  kill(pid_, SIGTERM);
   int status = 0;
   bool reaped = false;
   Eventually(
@@ -150,12 +150,8 @@ std::string Daemon::Stop() {
       },
       kExitTimeoutMs);
   std::string problem;
-  if (umount.exit_code != 0) {
-    problem =
-        "shuntfs umount exited with " + std::to_string(umount.exit_code) + ": " + umount.err + "\n";
-  }
   if (!reaped) {
-    problem += "the daemon did not exit after umount; it said:\n" + Log();
+    problem = "the daemon did not exit after SIGTERM; it said:\n" + Log();
     ForceEnd();
     return problem;
   }

@@ -1,5 +1,5 @@
 // One shuntfs daemon as the tests see it: started in the foreground as a child, asked for its
-// status document, ended by `shuntfs umount`.
+// status document, ended by SIGTERM.
 //
 // Floor: tests. Owner: the object owns the child; the destructor ends it without grace.
 // Threads: the test's main thread. Errors: as texts, empty for success.
@@ -52,7 +52,7 @@ class Daemon {
   // Mounts `source` at `target` and waits until the mount answers.
   std::string Start(const std::string& source, const std::string& target,
                     const std::string& options);
-  // `shuntfs umount`; the daemon must then exit 0.
+  // SIGTERM; the daemon must unmount and exit 0. (tests/lifecycle has `shuntfs umount`.)
   std::string Stop();
   std::string Status(DaemonStatus* status) const;
   // What the daemon wrote to stderr so far.
