@@ -142,6 +142,13 @@ echo >"$WORK/in"
 wait "$other"
 
 note "ordinary users, where fstab lets them"
+# udev gives everybody access to /dev/fuse; where no udev runs, a node that does lies over it, in this namespace only.
+if [[ "$(stat -c %a /dev/fuse)" != 666 ]]; then
+  make_tmpfs "$WORK/dev"
+  must mknod -m 666 "$WORK/dev/fuse" c 10 229
+  must mount --bind "$WORK/dev/fuse" /dev/fuse
+  printf '%s\n' /dev/fuse >>"$WORK/.mounts"
+fi
 owner=$(id -u "$USER_NAME")
 mkdir "$base/theirs"
 chown "$USER_NAME" "$base/theirs"
