@@ -14,8 +14,9 @@ mnt="$WORK/mnt"
 mkdir "$src"
 must truncate -s 200M "$WORK/disk"
 must mkfs.ext4 -q -O quota -E quotatype=usrquota "$WORK/disk"
-modprobe -a loop quota_v2 2>/dev/null
-mount -o loop,usrquota "$WORK/disk" "$src" || skip "this kernel has no quotas (CONFIG_QFMT_V2)"
+modprobe quota_v2 2>/dev/null || skip "this kernel has no quotas (CONFIG_QFMT_V2)"
+modprobe loop 2>/dev/null
+must mount -o loop,usrquota "$WORK/disk" "$src"
 printf '%s\n' "$src" >>"$WORK/.mounts"
 chmod 755 "$WORK"
 must setquota -u "$USER_NAME" "$QUOTA_KIB" "$QUOTA_KIB" 0 0 "$src"

@@ -145,14 +145,25 @@ class UserMount : public ::testing::Test {
   nlohmann::json before_;
 };
 
+// The mount is not there yet.
+class UserRefusal : public UserMount {
+ protected:
+  void SetUp() override {
+    if (Config().mode == Mode::kPlain) {
+      GTEST_SKIP() << "a bind mount is root's";
+    }
+    ASSERT_NO_FATAL_FAILURE(Prepare());
+  }
+};
+
 // What an ordinary user may be refused: the mode that is asked for says so, auto serves in another.
-class UserStart : public UserMount {
+class UserStart : public UserRefusal {
  protected:
   void SetUp() override {
     if (!OverRing(Config().mode) || IsRootsAlone()) {
       GTEST_SKIP() << "nothing of this mode is refused to users alone";
     }
-    ASSERT_NO_FATAL_FAILURE(Prepare());
+    UserRefusal::SetUp();
   }
 
   // `before`: words before those of the command.
@@ -306,7 +317,7 @@ TEST_F(UserPolicy, HidesNamesAndForcesBits) {
 }
 
 // Owners other than the user's own cannot be given without privilege: refused before the mount.
-TEST_F(UserStart, WithOwnersThatTakePrivilege) {
+TEST_F(UserRefusal, OwnersThatTakePrivilege) {
   const CommandResult refused = RunCommand(
       {Tree().binary(), "mount", "--create-user=0", Tree().src(), Tree().mnt()}, 20, User());
   EXPECT_GT(refused.exit_code, 0);
