@@ -80,6 +80,8 @@ class FileSystem {
   void OpenDirectFilesAsSuch() { direct_files_ = true; }
   bool direct_files() const { return direct_files_; }
   Interrupts& interrupts() { return interrupts_; }
+  // What the serving threads look at to know which requests are traced.
+  TraceSwitch& trace_switch() { return trace_switch_; }
   // Null where everything is shown and done as SRC has it.
   const Policy* policy() const { return policy_.get(); }
 
@@ -97,6 +99,7 @@ class FileSystem {
   std::unique_ptr<BackingFiles> backing_files_;
   bool direct_files_ = false;
   Interrupts interrupts_;
+  TraceSwitch trace_switch_;
 };
 
 }  // namespace shuntfs

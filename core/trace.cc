@@ -48,16 +48,17 @@ std::string_view TracedName::Of(const Request& request) const {
   return {text_.data(), bytes_};
 }
 
-void TraceReply(TraceBuffer& buffer, const Request& request, const Action& action,
+void TraceReply(Counters& counters, const Request& request, const Action& action,
                 const TracedName& name, int64_t end_ns, uint64_t latency_ns) {
-  if (!buffer.wants(request.header.opcode)) return;
+  TraceBuffer* buffer = counters.trace.BufferFor(request.header.opcode);
+  if (buffer == nullptr) return;
   TraceRecord record;
   record.end_ns = end_ns;
   record.latency_ns = latency_ns;
   record.nodeid = request.header.nodeid;
   record.opcode = request.header.opcode;
   record.error = action.error.value();
-  buffer.Push(record, name.Of(request));
+  buffer->Push(record, name.Of(request));
 }
 
 }  // namespace shuntfs

@@ -32,10 +32,10 @@ class TracedName {
 };
 
 inline void TraceArrival(const Counters& counters, const Request& request, TracedName* name) {
-  if (counters.trace.buffer() != nullptr) name->Keep(request);
+  if (counters.trace.on()) name->Keep(request);
 }
 
-void TraceReply(TraceBuffer& buffer, const Request& request, const Action& action,
+void TraceReply(Counters& counters, const Request& request, const Action& action,
                 const TracedName& name, int64_t end_ns, uint64_t latency_ns);
 
 }  // namespace shuntfs

@@ -1,7 +1,8 @@
 // The requests that a thread answered lately, for a reader that shows them as they pass.
 //
 // Floor 2. One writer, one reader, neither ever waits: what the reader is too slow for is dropped
-// and counted. A thread that is not traced has no buffer, and finds that out with one load.
+// and counted. All threads of a mount look at one TraceSwitch, so a thread that starts while a
+// trace runs is traced from its first request on. Without a trace that is one load per request.
 #ifndef SHUNTFS_CORE_TRACE_BUFFER_H_
 #define SHUNTFS_CORE_TRACE_BUFFER_H_
 
@@ -31,17 +32,25 @@ struct TraceRecord {
   std::string_view name() const { return {name_text.data(), name_bytes}; }
 };
 
+// Which operations of a mount are traced: the bit of each opcode; 0 while nobody traces. Any thread
+// reads, the control thread writes.
+class TraceSwitch {
+ public:
+  void Want(uint64_t opcodes) { wanted_.store(opcodes, std::memory_order_release); }
+  uint64_t wanted() const { return wanted_.load(std::memory_order_acquire); }
+  bool wants(uint32_t opcode) const {
+    return opcode < abi::kOpcodeEnd && (wanted() >> opcode & 1) != 0;
+  }
+
+ private:
+  std::atomic<uint64_t> wanted_{0};
+};
+
 class TraceBuffer {
  public:
   static constexpr uint64_t kRecords = 2048;
 
   TraceBuffer() : records_(std::make_unique_for_overwrite<Records>()) {}
-
-  // Which operations are kept: the bit of each opcode.
-  void Want(uint64_t opcodes) { wanted_.store(opcodes, std::memory_order_relaxed); }
-  bool wants(uint32_t opcode) const {
-    return opcode < abi::kOpcodeEnd && (wanted_.load(std::memory_order_relaxed) >> opcode & 1) != 0;
-  }
 
   // The writer's. `name` has at most kNameMax bytes.
   void Push(const TraceRecord& fields, std::string_view name) {
@@ -77,19 +86,40 @@ class TraceBuffer {
   alignas(64) std::atomic<uint64_t> head_{0};
   Counter dropped_;
   alignas(64) std::atomic<uint64_t> tail_{0};
-  std::atomic<uint64_t> wanted_{0};
 };
 static_assert(abi::kOpcodeEnd <= 64);
 
-// Where a thread looks whether it is traced.
+// A thread's end of the trace: looks at the switch, and owns the thread's buffer, which is made at
+// the first request that is traced.
 class TraceTap {
  public:
-  TraceBuffer* buffer() const { return buffer_.load(std::memory_order_acquire); }
-  // By the reader. The buffer has to outlive the thread: it may be writing when it is taken away.
-  void Set(TraceBuffer* buffer) const { buffer_.store(buffer, std::memory_order_release); }
+  TraceTap() = default;
+  ~TraceTap() { delete buffer_.load(std::memory_order_relaxed); }
+  TraceTap(const TraceTap&) = delete;
+  TraceTap& operator=(const TraceTap&) = delete;
+
+  // Before the thread serves its first request; `trace` outlives the thread. A thread that follows
+  // no switch is never traced.
+  void Follow(const TraceSwitch* trace) { switch_ = trace; }
+
+  // The thread's own. Whether requests of any operation are traced now.
+  bool on() const { return switch_ != nullptr && switch_->wanted() != 0; }
+  // The thread's own. Where to keep a request of this operation; null: it is not traced.
+  TraceBuffer* BufferFor(uint32_t opcode) {
+    if (switch_ == nullptr || !switch_->wants(opcode)) return nullptr;
+    TraceBuffer* buffer = buffer_.load(std::memory_order_relaxed);
+    if (buffer == nullptr) {
+      buffer = new TraceBuffer();
+      buffer_.store(buffer, std::memory_order_release);
+    }
+    return buffer;
+  }
+  // The reader's: what the thread has kept, or null if nothing yet.
+  TraceBuffer* kept() const { return buffer_.load(std::memory_order_acquire); }
 
  private:
-  mutable std::atomic<TraceBuffer*> buffer_{nullptr};
+  const TraceSwitch* switch_ = nullptr;
+  std::atomic<TraceBuffer*> buffer_{nullptr};
 };
 
 }  // namespace shuntfs

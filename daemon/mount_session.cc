@@ -319,9 +319,6 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     return ExitCodeOf(status);
   }
 
-  // What serves holds on to the tracer's buffers, and so does who reads a trace to the tracer.
-  const Server* serving = nullptr;
-  Tracer tracer([&serving] { return serving->AllCounters(); });
   Starter starter(request, privileged, signals.get(), &report);
   if (const absl::Status status = starter.Start(); !status.ok()) {
     report.Failed(ExitCodeOf(status), std::string(status.message()));
@@ -334,6 +331,8 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   if (const absl::Status status = mount.RaiseReadAhead(readahead); !status.ok()) {
     VLOG(1) << "the readahead window stays as it is: " << status.ToString();
   }
+  // Before the control socket, whose clients read a trace from it.
+  Tracer tracer(server.trace_switch(), [&server] { return server.AllCounters(); });
   std::unique_ptr<ControlSocket> control = ListenForControl(mount);
 
   StatusFacts facts;
@@ -376,7 +375,6 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
     });
   }
   hooks.metrics = metrics.get();
-  serving = &server;
   if (control) {
     control->OfferTrace(
         [&tracer](std::string_view operations) { return tracer.Start(operations); });

@@ -90,6 +90,8 @@ class Server {
   ServerNumbers Numbers() const;
   // Served so far.
   uint64_t requests() const;
+  // Which requests all of them trace.
+  TraceSwitch& trace_switch() { return fs_->trace_switch(); }
   // Of all threads that serve now.
   std::vector<const Counters*> AllCounters() const;
 

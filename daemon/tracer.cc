@@ -59,7 +59,7 @@ std::string TraceLine(const TraceRecord& record, int64_t clock_offset_ns) {
 class Tracer::Stream : public ClientStream {
  public:
   explicit Stream(Tracer& tracer) : tracer_(tracer) {}
-  ~Stream() override { tracer_.Detach(); }
+  ~Stream() override { tracer_.End(); }
   std::string Take() override { return tracer_.Take(); }
 
  private:
@@ -72,37 +72,34 @@ absl::StatusOr<std::unique_ptr<ClientStream>> Tracer::Start(std::string_view ope
   const absl::StatusOr<uint64_t> wanted = OpcodesOf(operations);
   if (!wanted.ok()) return wanted.status();
   running_ = true;
-  wanted_ = *wanted;
   // What a trace before has left.
   dropped_ = 0;
-  for (auto& [thread, buffer] : buffers_) {
+  for (TraceBuffer* buffer : Buffers()) {
     while (buffer->Front() != nullptr) buffer->Pop();
     dropped_ += buffer->dropped();
   }
-  Attach();
+  switch_.Want(*wanted);
   return std::make_unique<Stream>(*this);
 }
 
-void Tracer::Attach() {
-  for (const Counters* thread : threads_()) {
-    std::unique_ptr<TraceBuffer>& buffer = buffers_[thread];
-    if (buffer == nullptr) buffer = std::make_unique<TraceBuffer>();
-    buffer->Want(wanted_);
-    thread->trace.Set(buffer.get());
-  }
+void Tracer::End() {
+  running_ = false;
+  switch_.Want(0);
 }
 
-void Tracer::Detach() {
-  running_ = false;
-  for (auto& [thread, buffer] : buffers_) thread->trace.Set(nullptr);
+std::vector<TraceBuffer*> Tracer::Buffers() const {
+  std::vector<TraceBuffer*> buffers;
+  for (const Counters* thread : threads_()) {
+    if (TraceBuffer* buffer = thread->trace.kept()) buffers.push_back(buffer);
+  }
+  return buffers;
 }
 
 std::string Tracer::Take() {
-  Attach();  // threads may have come
   const int64_t offset_ns = NowNs(CLOCK_REALTIME) - NowNs(CLOCK_MONOTONIC);
   std::vector<std::pair<int64_t, std::string>> lines;
   uint64_t dropped = 0;
-  for (auto& [thread, buffer] : buffers_) {
+  for (TraceBuffer* buffer : Buffers()) {
     for (size_t i = 0; i < kRecordsPerTake; ++i) {
       const TraceRecord* record = buffer->Front();
       if (record == nullptr) break;

@@ -1,12 +1,12 @@
-// Shows requests as they pass: gives the serving threads buffers, and reads them.
+// A trace of requests as they pass: tells the serving threads what to keep, and reads what they
+// kept.
 //
-// Floor 4. Control thread only. One trace at a time. The buffers live as long as this object, which
-// has to outlive the threads.
+// Floor 4. Control thread only. One trace at a time. The buffers belong to the threads' counters,
+// which have to outlive this object.
 #ifndef SHUNTFS_DAEMON_TRACER_H_
 #define SHUNTFS_DAEMON_TRACER_H_
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,9 +20,10 @@ namespace shuntfs {
 
 class Tracer {
  public:
-  // `threads`: the counters of all threads that serve now; they stay where they are.
-  explicit Tracer(std::function<std::vector<const Counters*>()> threads)
-      : threads_(std::move(threads)) {}
+  // `trace` is the switch that the threads follow. `threads`: the counters of all threads that
+  // serve now; they stay where they are.
+  Tracer(TraceSwitch& trace, std::function<std::vector<const Counters*>()> threads)
+      : switch_(trace), threads_(std::move(threads)) {}
 
   // A trace of these operations, names with commas between, or of all. It ends with the stream.
   // InvalidArgument: no such operation; FailedPrecondition: there is a trace already.
@@ -31,14 +32,15 @@ class Tracer {
  private:
   class Stream;
 
-  void Attach();
-  void Detach();
+  void End();
   std::string Take();
 
+  // The buffers of those threads that have kept something.
+  std::vector<TraceBuffer*> Buffers() const;
+
+  TraceSwitch& switch_;
   std::function<std::vector<const Counters*>()> threads_;
-  std::map<const Counters*, std::unique_ptr<TraceBuffer>> buffers_;
   bool running_ = false;
-  uint64_t wanted_ = 0;
   uint64_t dropped_ = 0;  // of all buffers, as far as was told
 };
 

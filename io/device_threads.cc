@@ -60,6 +60,7 @@ Outcome DeviceThreads::StartThread() {
   if (!device.ok()) return device.error();
   Thread& thread = threads_.emplace_back();
   thread.clone = std::move(clone);
+  thread.counters.trace.Follow(&fs_.trace_switch());
   waiting_.fetch_add(1);
   Result<std::thread> started = shuntfs::StartThread(
       [this, &thread, moved = std::make_shared<FuseDevice>(std::move(*device))] {
@@ -145,8 +146,7 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
   const int64_t end_ns = MonotonicNs();
   const auto latency_ns = static_cast<uint64_t>(end_ns - start_ns);
   FileSystem::CountReply(self.counters, request, action, latency_ns);
-  if (TraceBuffer* buffer = self.counters.trace.buffer())
-    TraceReply(*buffer, request, action, self.name, end_ns, latency_ns);
+  TraceReply(self.counters, request, action, self.name, end_ns, latency_ns);
   self.counters.device_requests.Add();
   self.current.End();
   if (action.kind == Action::Kind::kNoReply) {

@@ -35,7 +35,9 @@ RingWorker::RingWorker(RingGroup& group, uint32_t index, int cpu, std::vector<Ri
       index_(index),
       cpu_(cpu),
       entries_(std::move(entries)),
-      pools_(std::move(pools)) {}
+      pools_(std::move(pools)) {
+  counters_.trace.Follow(&group_.fs_.trace_switch());
+}
 
 RingWorker::~RingWorker() { Join(); }
 
@@ -460,7 +462,7 @@ bool RingWorker::MayLink(const RingEntry& entry) {
   return transfer.kind == Transfer::Kind::kRead &&
          (transfer.policy == IoPolicy::kFixed || transfer.at_once) && !transfer.may_block &&
          transfer.buffered_fd < 0 && entry.home() == index_ && !group_.connection_.stopping() &&
-         read_guess_.InMemory() && counters_.trace.buffer() == nullptr;
+         read_guess_.InMemory() && !counters_.trace.on();
 }
 
 // Answers for the case that all bytes are in memory, which saves the thread one more entry into the
@@ -519,8 +521,7 @@ void RingWorker::CountReply(RingEntry& entry, const Action& action) {
   entry.latency_ns = static_cast<uint64_t>(end_ns - entry.current.start_ns());
   entry.current.End();
   FileSystem::CountReply(counters_, entry.request(), action, entry.latency_ns);
-  if (TraceBuffer* buffer = counters_.trace.buffer())
-    TraceReply(*buffer, entry.request(), action, entry.name, end_ns, entry.latency_ns);
+  TraceReply(counters_, entry.request(), action, entry.name, end_ns, entry.latency_ns);
 }
 
 void RingWorker::Answer(RingEntry& entry, const Action& action) {

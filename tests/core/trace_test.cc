@@ -46,22 +46,29 @@ TEST(TraceArrival, KeepsNothingWithoutATrace) {
   const Request request = RequestOf(abi::Opcode::kLookup, payload);
   TraceArrival(counters, request, &name);
   EXPECT_EQ(name.Of(request), "");
-  TraceBuffer buffer;
-  counters.trace.Set(&buffer);
+  TraceSwitch trace;
+  counters.trace.Follow(&trace);
+  TraceArrival(counters, request, &name);
+  EXPECT_EQ(name.Of(request), "");
+  trace.Want(1);
   TraceArrival(counters, request, &name);
   EXPECT_EQ(name.Of(request), "name");
 }
 
 TEST(TraceReply, KeepsTheOperationsThatAreWanted) {
-  TraceBuffer buffer;
-  buffer.Want(uint64_t{1} << static_cast<uint32_t>(abi::Opcode::kLookup));
+  Counters counters;
+  TraceSwitch trace;
+  counters.trace.Follow(&trace);
+  trace.Want(uint64_t{1} << static_cast<uint32_t>(abi::Opcode::kLookup));
   std::string payload("name\0", 5);
   TracedName name;
-  TraceReply(buffer, RequestOf(abi::Opcode::kOpen, payload), Action::Reply(), name, 1, 1);
-  EXPECT_EQ(buffer.Front(), nullptr);
+  TraceReply(counters, RequestOf(abi::Opcode::kOpen, payload), Action::Reply(), name, 1, 1);
+  EXPECT_EQ(counters.trace.kept(), nullptr);
   const Request request = RequestOf(abi::Opcode::kLookup, payload);
   name.Keep(request);
-  TraceReply(buffer, request, Action::Error(Errno(ENOENT)), name, 77, 5);
+  TraceReply(counters, request, Action::Error(Errno(ENOENT)), name, 77, 5);
+  ASSERT_NE(counters.trace.kept(), nullptr);
+  TraceBuffer& buffer = *counters.trace.kept();
   ASSERT_NE(buffer.Front(), nullptr);
   EXPECT_EQ(buffer.Front()->name(), "name");
   EXPECT_EQ(buffer.Front()->error, ENOENT);
@@ -72,7 +79,7 @@ TEST(TraceReply, KeepsTheOperationsThatAreWanted) {
   EXPECT_EQ(buffer.Front(), nullptr);
   Request strange = RequestOf(abi::Opcode::kLookup, payload);
   strange.header.opcode = 4096;
-  TraceReply(buffer, strange, Action::Reply(), name, 1, 1);
+  TraceReply(counters, strange, Action::Reply(), name, 1, 1);
   EXPECT_EQ(buffer.Front(), nullptr);
 }
 

@@ -11,10 +11,8 @@ namespace {
 
 class TracerTest : public testing::Test {
  protected:
-  void Answer(const Counters& thread, abi::Opcode opcode, int error, int64_t end_ns,
+  void Answer(Counters& thread, abi::Opcode opcode, int error, int64_t end_ns,
               std::string name = "") {
-    TraceBuffer* buffer = thread.trace.buffer();
-    if (buffer == nullptr) return;
     Request request;
     request.header.opcode = static_cast<uint32_t>(opcode);
     request.header.unique = 2;
@@ -22,7 +20,7 @@ class TracerTest : public testing::Test {
     request.payload = std::as_writable_bytes(std::span(name));
     TracedName kept;
     kept.Keep(request);
-    TraceReply(*buffer, request, Action::Error(Errno(error)), kept, end_ns, 1500);
+    TraceReply(thread, request, Action::Error(Errno(error)), kept, end_ns, 1500);
   }
   // Without the times of day.
   static std::string Rest(const std::string& lines) {
@@ -36,10 +34,17 @@ class TracerTest : public testing::Test {
     return rest;
   }
 
-  std::unique_ptr<Counters> one_ = std::make_unique<Counters>();
-  std::unique_ptr<Counters> other_ = std::make_unique<Counters>();
+  std::unique_ptr<Counters> NewThread() {
+    auto counters = std::make_unique<Counters>();
+    counters->trace.Follow(&switch_);
+    return counters;
+  }
+
+  TraceSwitch switch_;
+  std::unique_ptr<Counters> one_ = NewThread();
+  std::unique_ptr<Counters> other_ = NewThread();
   std::vector<const Counters*> threads_ = {one_.get()};
-  Tracer tracer_{[this] { return threads_; }};
+  Tracer tracer_{switch_, [this] { return threads_; }};
 };
 
 TEST_F(TracerTest, ShowsTheRequestsOfAllThreadsByTime) {
@@ -47,15 +52,15 @@ TEST_F(TracerTest, ShowsTheRequestsOfAllThreadsByTime) {
   absl::StatusOr<std::unique_ptr<ClientStream>> stream = tracer_.Start("");
   ASSERT_TRUE(stream.ok());
   EXPECT_EQ((*stream)->Take(), "");
-  threads_.push_back(other_.get());
-  EXPECT_EQ((*stream)->Take(), "") << "a thread that came later is traced from here on";
   Answer(*one_, abi::Opcode::kOpen, 0, 3'000'000);
+  // A thread that has just started, and was not there when anybody looked.
   Answer(*other_, abi::Opcode::kLookup, ENOENT, 2'000'000, std::string("a\n\"b\0", 5));
+  threads_.push_back(other_.get());
   EXPECT_EQ(Rest((*stream)->Take()),
             "LOOKUP inode 7 \"a\\012\\042b\" ENOENT 1.5 us\nOPEN inode 7 OK 1.5 us\n");
   stream->reset();
-  EXPECT_EQ(one_->trace.buffer(), nullptr);
-  EXPECT_EQ(other_->trace.buffer(), nullptr);
+  EXPECT_FALSE(one_->trace.on());
+  EXPECT_FALSE(other_->trace.on());
 }
 
 TEST_F(TracerTest, TheNextTraceBeginsAnew) {

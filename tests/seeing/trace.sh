@@ -34,12 +34,11 @@ end_trace() {
 
 start_trace "$WORK/all"
 strange=$'a\n"\e[2J\xff'
-# One round of requests. A thread that has just come is traced a moment later, so it may take two.
-_round_shows() {
-  cat "$mnt/file" >/dev/null
-  [[ ! -e "$mnt/$strange" ]] && mkdir "$mnt/new" && rmdir "$mnt/new"
-  _has_lines
-}
+# One round of requests, all of which show, whichever threads served them: the content is read once only.
+cat "$mnt/file" >/dev/null
+[[ ! -e "$mnt/$strange" ]] || fail "$strange exists"
+must mkdir "$mnt/new"
+must rmdir "$mnt/new"
 _has_lines() {
   local pattern
   for pattern in "${PATTERNS[@]}"; do
@@ -49,7 +48,7 @@ _has_lines() {
 }
 PATTERNS=(' LOOKUP inode 1 "file" OK [0-9.]* us$' ' OPEN inode [0-9]* OK ' ' READ inode [0-9]* OK ' \
   ' LOOKUP inode 1 "a\\012\\042\\033\[2J\\377" ENOENT ' ' MKDIR inode 1 "new" OK ')
-wait_until 20 _round_shows || fail "no line like '$MISSING': $(<"$WORK/all")"
+wait_until 20 _has_lines || fail "no line like '$MISSING': $(<"$WORK/all")"
 # One at a time.
 if "$SHUNTFS" trace "$mnt" 2>"$WORK/error"; then fail "two traces"; fi
 grep -q 'traced already' "$WORK/error" || fail "what a second trace says: $(<"$WORK/error")"
@@ -58,8 +57,9 @@ end_trace
 # Chosen ones, in either case.
 start_trace "$WORK/some" --op=lookup,MKDIR
 cat "$mnt/file" >/dev/null
+must mkdir "$mnt/more"
+must rmdir "$mnt/more"
 _mkdir_shows() {
-  mkdir "$mnt/more" && rmdir "$mnt/more"
   grep -q ' MKDIR inode 1 "more" OK ' "$WORK/some"
 }
 wait_until 20 _mkdir_shows || fail "no MKDIR: $(<"$WORK/some")"
