@@ -1,5 +1,7 @@
 #include "core/file_system.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -111,6 +113,10 @@ Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
   const Result<FileStatus> status = StatusOf(source.get());
   if (!status.ok()) return status.error();
   std::unique_ptr<FileSystem> fs(new FileSystem(options));
+  while (fs->generation_ == 0) {
+    if (getrandom(&fs->generation_, sizeof(fs->generation_), 0) < 0 && errno != EINTR)
+      return Errno::Last();
+  }
   fs->devices_ = std::make_unique<DeviceTable>(options.read_policy, options.write_policy);
   const BackingDevice* device = fs->devices_->FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
   fs->inodes_ =

@@ -66,6 +66,10 @@ class FileSystem {
   CacheTimeouts timeouts() const {
     return {entry_timeout_.get(), attr_timeout_.get(), negative_timeout_.get()};
   }
+  // The generation of every nodeid of this mount: random and not 0. Numbers of nodes are given out
+  // in turn, so another mount gives the same ones to other files; a file handle holds number and
+  // generation (fs/fuse/inode.c, fuse_encode_fh), and one of another mount is ESTALE.
+  uint32_t generation() const { return generation_; }
   // Of replies from now on.
   void SetTimeouts(const CacheTimeouts& timeouts);
   InodeTable& inodes() { return *inodes_; }
@@ -89,6 +93,7 @@ class FileSystem {
   explicit FileSystem(const FileSystemOptions& options);
 
   const FileSystemOptions options_;
+  uint32_t generation_ = 0;
   const std::unique_ptr<const Policy> policy_;
   LiveTimeout entry_timeout_;
   LiveTimeout attr_timeout_;

@@ -102,7 +102,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
     if (!status.ok()) return Action::Error(status.error());
     const Inode* inode = fs.inodes().Lookup(*status, &parent->device(), parent, *name);
     if (inode == nullptr) return Action::Error(Errno(ENOMEM));
-    entry = EntryOf(fs.timeouts(), fs.policy(), *inode, *status);
+    entry = EntryOf(fs, *inode, *status);
   }
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
@@ -140,7 +140,7 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
   file->device = &parent->device();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, EntryOf(fs.timeouts(), fs.policy(), *inode, *status), in.flags,
+  return ReplyOpenEntry(fs, call, EntryOf(fs, *inode, *status), in.flags,
                         std::move(file));
 }
 

@@ -58,15 +58,16 @@ abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device, const 
   return out;
 }
 
-abi::EntryOut EntryOf(const CacheTimeouts& timeouts, const Policy* policy, const Inode& inode,
-                      const FileStatus& status) {
+abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus& status) {
+  const CacheTimeouts timeouts = fs.timeouts();
   abi::EntryOut entry{};
   entry.nodeid = inode.nodeid().value();
+  entry.generation = fs.generation();
   entry.entry_valid = timeouts.entry.seconds;
   entry.entry_valid_nsec = timeouts.entry.nanoseconds;
   entry.attr_valid = timeouts.attr.seconds;
   entry.attr_valid_nsec = timeouts.attr.nanoseconds;
-  entry.attr = AttrOf(status, inode.device(), policy);
+  entry.attr = AttrOf(status, inode.device(), fs.policy());
   return entry;
 }
 
@@ -83,7 +84,7 @@ Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* paren
   if (device->may_block && !call.may_block) return Errno(EAGAIN);
   const Inode* inode = fs.inodes().Lookup(*status, device, parent, name);
   if (inode == nullptr) return Errno(ENOMEM);
-  return EntryOf(fs.timeouts(), fs.policy(), *inode, *status);
+  return EntryOf(fs, *inode, *status);
 }
 
 }  // namespace shuntfs

@@ -27,8 +27,7 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
 }
 
 // The entry for an inode whose lookup was counted.
-abi::EntryOut EntryOf(const CacheTimeouts& timeouts, const Policy* policy, const Inode& inode,
-                      const FileStatus& status);
+abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus& status);
 
 // Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The
 // device of the file is found as well; EAGAIN: it may block and the call may not.

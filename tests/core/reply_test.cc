@@ -119,15 +119,18 @@ TEST(StatxOf, TakesEveryFieldOver) {
   EXPECT_EQ(out.rdev_minor, 0x12345u);
 }
 
-TEST(EntryOf, CarriesNumberAndTimeouts) {
+TEST(EntryOf, CarriesNumberGenerationAndTimeouts) {
   TempTree tree;
   const FileStatus status = tree.Status("");
-  BackingDevice device;
-  InodeTable table(tree.OpenRoot(), status, &device, 8);
-  const CacheTimeouts timeouts = {
-      CacheTimeout::FromSeconds(2.5), CacheTimeout::FromSeconds(0.25), {}};
-  const abi::EntryOut entry = EntryOf(timeouts, nullptr, *table.root(), status);
+  FileSystemOptions options;
+  options.timeouts = {CacheTimeout::FromSeconds(2.5), CacheTimeout::FromSeconds(0.25), {}};
+  const Result<std::unique_ptr<FileSystem>> fs = FileSystem::Create(tree.OpenRoot(), options);
+  const Result<std::unique_ptr<FileSystem>> other = FileSystem::Create(tree.OpenRoot(), options);
+  ASSERT_TRUE(fs.ok() && other.ok());
+  const abi::EntryOut entry = EntryOf(**fs, *(*fs)->inodes().root(), status);
   EXPECT_EQ(entry.nodeid, kRootNodeId.value());
+  EXPECT_NE(entry.generation, 0u);
+  EXPECT_NE(entry.generation, EntryOf(**other, *(*other)->inodes().root(), status).generation);
   EXPECT_EQ(entry.entry_valid, 2u);
   EXPECT_EQ(entry.entry_valid_nsec, 500'000'000u);
   EXPECT_EQ(entry.attr_valid, 0u);
