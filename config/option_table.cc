@@ -225,9 +225,10 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .default_text = "1M",
      .min = kMinWriteBytes,
      .max = kMaxWriteBytes,
-     .help = "largest single request, a multiple of 4K",
+     .help = "most data of one request, a multiple of 4K",
      .details = "Requests become smaller than this when the memory budget has no room for enough "
-                "of them.",
+                "of them, or fs.fuse.max_pages_limit is lower. Extended attributes and names pass "
+                "whatever it is.",
      .check =
          [](const std::string& text) {
            // The range was checked: this is about numbers that are not whole pages.

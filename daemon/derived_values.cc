@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "config/values.h"
+#include "core/base/limits.h"
 #include "daemon/compose.h"
 #include "daemon/data_path.h"
 #include "daemon/ring_plan.h"
@@ -21,17 +22,20 @@ std::string LimitText(uint64_t bytes) {
 
 // What the rings of that mode take.
 void DeriveRings(const Options& options, RingMode mode, std::vector<DerivedValue>* values) {
+  const uint32_t limit = MaxPagesLimit();
+  const RequestSizes sizes = SizesOf(options.max_write_bytes, limit);
   const absl::StatusOr<RingPlan> plan =
-      PlanRings(mode, options.memory_budget_bytes, options.max_write_bytes, options.workers);
+      PlanRings(mode, options.memory_budget_bytes, sizes, options.workers);
   if (!plan.ok()) {
     values->push_back({"rings", "none: they do not fit", std::string(plan.status().message())});
     return;
   }
   const MemoryPlan& memory = plan->memory;
   const std::string from = absl::StrFormat(
-      "memory_budget %s, %d queues, max_write %s, %s, at most %d entries for each queue",
+      "memory_budget %s, %d queues, max_write %s, fs.fuse.max_pages_limit %d, %s, at most %d "
+      "entries for each queue",
       FormatBytes(options.memory_budget_bytes), plan->inputs.queues,
-      FormatBytes(options.max_write_bytes), LimitText(plan->inputs.memlock_bytes),
+      FormatBytes(options.max_write_bytes), limit, LimitText(plan->inputs.memlock_bytes),
       plan->inputs.entries_wished);
   const uint64_t payloads =
       uint64_t{memory.slices_per_queue} * memory.payload_bytes * plan->inputs.queues;
@@ -43,9 +47,12 @@ void DeriveRings(const Options& options, RingMode mode, std::vector<DerivedValue
   values->push_back({"entries_per_queue", absl::StrFormat("%d", memory.entries_per_queue), from});
   values->push_back({"payloads_per_queue", absl::StrFormat("%d", memory.slices_per_queue),
                      plan->inputs.pooled ? "shared by the queue's entries; " + from : from});
-  values->push_back({"largest_request", FormatBytes(memory.payload_bytes), from});
+  values->push_back({"largest_request", FormatBytes(memory.data_bytes), from});
   values->push_back(
-      {"pool_size", FormatBytes(payloads), "payloads_per_queue * largest_request * queues"});
+      {"payload_size", FormatBytes(memory.payload_bytes),
+       absl::StrFormat("largest_request, at least %s", FormatBytes(kMinPayloadBytes))});
+  values->push_back(
+      {"pool_size", FormatBytes(payloads), "payloads_per_queue * payload_size * queues"});
 }
 
 void DeriveKernelLimits(const Options& options, std::vector<DerivedValue>* values) {

@@ -3,6 +3,8 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <fstream>
+
 #include "daemon/capability.h"
 
 namespace shuntfs {
@@ -18,8 +20,14 @@ uint64_t MemlockLimit() {
 
 }  // namespace
 
+uint32_t MaxPagesLimit() {
+  uint32_t limit = 0;
+  std::ifstream("/proc/sys/fs/fuse/max_pages_limit") >> limit;
+  return limit == 0 ? 256 : limit;
+}
+
 absl::StatusOr<RingPlan> PlanRings(RingMode mode, uint64_t memory_budget_bytes,
-                                   uint32_t max_write_bytes, uint32_t workers) {
+                                   const RequestSizes& sizes, uint32_t workers) {
   RingPlan plan;
   const std::vector<int> possible = ReadCpuList("possible");
   const std::vector<int> online = ReadCpuList("online");
@@ -33,7 +41,7 @@ absl::StatusOr<RingPlan> PlanRings(RingMode mode, uint64_t memory_budget_bytes,
   plan.inputs.queues = plan.possible_cpus;
   plan.inputs.budget_bytes = memory_budget_bytes;
   plan.inputs.memlock_bytes = MemlockLimit();
-  plan.inputs.max_write_bytes = max_write_bytes;
+  plan.inputs.max_write_bytes = sizes.data_bytes;
   plan.inputs.pooled = mode != RingMode::kPerEntry;
   const MemoryPlanResult memory = PlanMemory(plan.inputs);
   if (!memory.error.empty()) return absl::ResourceExhaustedError(memory.error);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/protocol/init.h"
 #include "io/cpu_list.h"
 #include "io/memory_plan.h"
 #include "io/ring_mode.h"
@@ -23,9 +24,13 @@ struct RingPlan {
   MemoryPlan memory;
 };
 
-// The error tells which number does not fit, and what to change.
+// fs.fuse.max_pages_limit (6.13); before it, 256 was built in.
+uint32_t MaxPagesLimit();
+
+// `sizes`: of requests, as INIT would agree on them; the plan may have them smaller. The error
+// tells which number does not fit, and what to change.
 absl::StatusOr<RingPlan> PlanRings(RingMode mode, uint64_t memory_budget_bytes,
-                                   uint32_t max_write_bytes, uint32_t workers);
+                                   const RequestSizes& sizes, uint32_t workers);
 
 }  // namespace shuntfs
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <optional>
 
 #include "core/base/limits.h"
@@ -38,13 +37,6 @@ double CpuSeconds() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-// fs.fuse.max_pages_limit (6.13); before it, 256 was built in.
-uint32_t MaxPagesLimit() {
-  uint32_t limit = 0;
-  std::ifstream("/proc/sys/fs/fuse/max_pages_limit") >> limit;
-  return limit == 0 ? 256 : limit;
 }
 
 PolicyWish WishOf(const std::string& word) {
@@ -81,7 +73,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeOptions& option
                                                       const std::string& mode) {
   std::unique_ptr<Server> server(new Server());
   server->fuse_fd_ = std::move(fuse_fd);
-  server->max_write_bytes_ = options.max_write_bytes;
+  server->max_pages_limit_ = MaxPagesLimit();
+  server->sizes_ = SizesOf(options.max_write_bytes, server->max_pages_limit_);
   Result<UniqueFd> event = Connection::MakeEvent();
   if (!event.ok()) return Failed("an eventfd cannot be made", event.error());
   server->connection_ = std::make_unique<Connection>(*std::move(event));
@@ -135,7 +128,7 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
 
 absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
   absl::StatusOr<RingPlan> plan =
-      PlanRings(mode, options.memory_budget_bytes, options.max_write_bytes, options.workers);
+      PlanRings(mode, options.memory_budget_bytes, sizes_, options.workers);
   if (!plan.ok()) return plan.status();
   RingGroupOptions group;
   group.mode = mode;
@@ -143,7 +136,9 @@ absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
   group.pin_workers = options.pin_workers;
   group.workers = std::move(plan->workers);
   group.memory = plan->memory;
-  max_write_bytes_ = std::min(options.max_write_bytes, plan->memory.payload_bytes);
+  sizes_ = SizesOf(plan->memory.data_bytes, max_pages_limit_);
+  // The kernel puts this much into an entry's area, and cuts pools into slices of this size.
+  CHECK(sizes_.payload_bytes == plan->memory.payload_bytes);
   entries_per_queue_ = plan->memory.entries_per_queue;
   rings_ = std::make_unique<RingGroup>(*fs_, *connection_, *slow_pool_);
   const std::string error = rings_->Create(group);
@@ -152,7 +147,7 @@ absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
 
 absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingMode> ring_mode,
                                 bool passthrough) {
-  Result<FuseDevice> device = FuseDevice::Create(fuse_fd_.get(), max_write_bytes_);
+  Result<FuseDevice> device = FuseDevice::Create(fuse_fd_.get(), sizes_.payload_bytes);
   if (!device.ok()) return Failed("a request buffer cannot be mapped", device.error());
   pollfd ready{fuse_fd_.get(), POLLIN, 0};
   const int polled = poll(&ready, 1, kInitTimeoutMs);
@@ -171,10 +166,10 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   // With it the kernel would check permissions by itself.
   wishes.posix_acl = options.policy.squash != Squash::kAll;
   if (passthrough) wishes.passthrough_depth = PassthroughDepth(options.source);
-  wishes.max_write_bytes = max_write_bytes_;
-  wishes.max_pages_limit = MaxPagesLimit();
+  wishes.max_write_bytes = sizes_.data_bytes;
+  wishes.max_pages_limit = max_pages_limit_;
   wishes.max_readahead_bytes =
-      options.readahead_bytes != 0 ? options.readahead_bytes : max_write_bytes_;
+      options.readahead_bytes != 0 ? options.readahead_bytes : sizes_.data_bytes;
   wishes.max_background = options.max_background;
   wishes.congestion_threshold = options.congestion_threshold;
   wishes.request_timeout_s = options.request_timeout_s;
@@ -204,7 +199,7 @@ absl::Status Server::AnswerInit(const ServeOptions& options, std::optional<RingM
   if (!replied.ok()) return Failed("the kernel refused the reply to INIT", replied.error());
   if ((agreed.flags & abi::kInitDirectIoAllowMmap) != 0) fs_->OpenDirectFilesAsSuch();
   format_ = agreed.format;
-  max_write_bytes_ = agreed.max_write_bytes;
+  CHECK(agreed.sizes.payload_bytes == sizes_.payload_bytes);
   return absl::OkStatus();
 }
 
@@ -229,7 +224,7 @@ absl::Status Server::UsePassthrough(const ServeOptions& options) {
 absl::Status Server::StartThreads(const ServeOptions& options) {
   DeviceThreadsOptions device;
   device.fd = fuse_fd_.get();
-  device.max_payload_bytes = max_write_bytes_;
+  device.max_payload_bytes = sizes_.payload_bytes;
   device.format = format_;
   if (rings_ == nullptr) {
     device.first_threads =
@@ -334,7 +329,7 @@ ServerNumbers Server::Numbers() const {
       {"region_bytes", rings_ == nullptr ? 0 : rings_->region_bytes()},
       {"workers", rings_ == nullptr ? 0 : rings_->workers()},
       {"entries_per_queue", entries_per_queue_},
-      {"max_write_bytes", max_write_bytes_},
+      {"max_write_bytes", sizes_.data_bytes},
   };
   numbers.cpu_s = CpuSeconds();
   return numbers;

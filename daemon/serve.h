@@ -18,6 +18,7 @@
 
 #include "core/base/unique_fd.h"
 #include "core/file_system.h"
+#include "core/protocol/init.h"
 #include "daemon/server_numbers.h"
 #include "io/connection.h"
 #include "io/device_threads.h"
@@ -113,7 +114,8 @@ class Server {
   std::unique_ptr<SlowPool> slow_pool_;
   std::unique_ptr<RingGroup> rings_;  // null in device mode
   std::unique_ptr<DeviceThreads> device_;
-  uint32_t max_write_bytes_ = 0;
+  uint32_t max_pages_limit_ = 0;
+  RequestSizes sizes_;
   uint32_t entries_per_queue_ = 0;
   WireFormat format_;
   bool joined_ = false;

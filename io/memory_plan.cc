@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "core/base/limits.h"
+
 namespace shuntfs {
 namespace {
 
-// Fewer entries than this leave one slow request room to stall its CPU's queue.
+// Fewer entries than this leave one slow request room to stall its CPU's queue...
 constexpr uint32_t kMinEntries = 4;
-// Smaller requests than this cost more in round trips than they save in memory (the kernel's own
-// minimum is 8 KiB).
-constexpr uint32_t kMinPayloadBytes = 64U << 10;
+// ...which is better than no ring, where payloads cannot be smaller: the default budget then lasts
+// for 321 CPUs.
+constexpr uint32_t kFewestEntries = 3;
 
 constexpr uint32_t kPageBytes = 4096;
 
@@ -28,12 +30,13 @@ uint64_t SlicesWithin(const MemoryInputs& inputs, uint32_t payload_bytes) {
 
 // Which of the three limits keeps `payload_bytes` per entry out, and what to change.
 std::string Explain(const MemoryInputs& inputs, uint32_t payload_bytes) {
-  const uint64_t entries = uint64_t{inputs.pooled ? inputs.entries_wished : kMinEntries};
-  const uint64_t payloads = uint64_t{kMinEntries} * inputs.queues * payload_bytes;
+  const uint64_t entries = uint64_t{inputs.pooled ? inputs.entries_wished : kFewestEntries};
+  const uint64_t payloads = uint64_t{kFewestEntries} * inputs.queues * payload_bytes;
   const uint64_t pinned = payloads + kEntryHeaderBytes * entries * inputs.queues + kPageBytes;
   std::string text = "the rings need " + std::to_string(pinned) + " bytes for " +
-                     std::to_string(inputs.queues) + " queues with " + std::to_string(kMinEntries) +
-                     " entries each, but ";
+                     std::to_string(inputs.queues) + " queues with " +
+                     std::to_string(kFewestEntries) + " payloads of " +
+                     std::to_string(payload_bytes) + " bytes each, but ";
   if (payloads > inputs.budget_bytes)
     return text + "memory_budget allows " + std::to_string(inputs.budget_bytes) + ": raise it";
   if (pinned > inputs.memlock_bytes) {
@@ -41,28 +44,31 @@ std::string Explain(const MemoryInputs& inputs, uint32_t payload_bytes) {
            ": raise it (ulimit -l)";
   }
   return text + "the kernel registers no more than " + std::to_string(kMaxBufferBytes) +
-         " bytes as one buffer: lower max_write";
+         " bytes as one buffer: use data_path=device";
 }
 
 }  // namespace
 
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs) {
-  const uint32_t largest = std::max(8192U, inputs.max_write_bytes / kPageBytes * kPageBytes);
-  const uint32_t smallest = std::min(kMinPayloadBytes, largest);
   MemoryPlanResult result;
-  for (uint32_t payload = largest; payload >= smallest;
-       payload = payload / 2 / kPageBytes * kPageBytes) {
+  uint32_t data = std::max(kPageBytes, inputs.max_write_bytes / kPageBytes * kPageBytes);
+  for (;; data = data / 2 / kPageBytes * kPageBytes) {
+    const uint32_t payload = std::max(data, kMinPayloadBytes);
+    const bool smallest = payload == kMinPayloadBytes;
     const uint64_t in_budget = inputs.budget_bytes / payload / inputs.queues;
     const uint64_t slices = std::min<uint64_t>(std::min(in_budget, SlicesWithin(inputs, payload)),
                                                inputs.entries_wished);
-    if (slices < kMinEntries) continue;
-    result.plan.slices_per_queue = static_cast<uint32_t>(slices);
-    result.plan.entries_per_queue =
-        inputs.pooled ? inputs.entries_wished : static_cast<uint32_t>(slices);
-    result.plan.payload_bytes = payload;
-    return result;
+    if (slices >= (smallest ? kFewestEntries : kMinEntries)) {
+      result.plan.slices_per_queue = static_cast<uint32_t>(slices);
+      result.plan.entries_per_queue =
+          inputs.pooled ? inputs.entries_wished : static_cast<uint32_t>(slices);
+      result.plan.data_bytes = data;
+      result.plan.payload_bytes = payload;
+      return result;
+    }
+    if (smallest) break;
   }
-  result.error = Explain(inputs, smallest);
+  result.error = Explain(inputs, kMinPayloadBytes);
   return result;
 }
 

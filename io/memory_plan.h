@@ -22,7 +22,7 @@ struct MemoryInputs {
   uint64_t budget_bytes =
       64ULL << 20;  // what the operator allows for payloads; the headers come on top
   uint64_t memlock_bytes = kNoLimit;    // RLIMIT_MEMLOCK, or kNoLimit with CAP_IPC_LOCK
-  uint32_t max_write_bytes = 1U << 20;  // the largest request wished for
+  uint32_t max_write_bytes = 1U << 20;  // the most data of a request that is wished for
   uint32_t entries_wished = 16;         // per queue
   bool pooled = false;  // entries share their queue's payloads, so there may be fewer of these
 };
@@ -30,7 +30,8 @@ struct MemoryInputs {
 struct MemoryPlan {
   uint32_t entries_per_queue = 0;
   uint32_t slices_per_queue = 0;  // payloads; as many as entries, or fewer in a pool
-  uint32_t payload_bytes = 0;     // per slice; also the largest request
+  uint32_t data_bytes = 0;        // the most data of a request
+  uint32_t payload_bytes = 0;     // per slice: the data, and never below kMinPayloadBytes
 };
 
 struct MemoryPlanResult {
@@ -38,8 +39,9 @@ struct MemoryPlanResult {
   std::string error;  // empty, or the numbers and what to change
 };
 
-// As many payloads of the wished size as fit, at least kMinEntries; when those do not fit, smaller
-// ones. Entries: one for each payload, or in a pool as many as were wished for.
+// As many payloads of the wished size as fit, at least four; when those do not fit, smaller ones,
+// and three when they cannot be smaller. Entries: one for each payload, or in a pool as many as
+// were wished for.
 MemoryPlanResult PlanMemory(const MemoryInputs& inputs);
 
 }  // namespace shuntfs

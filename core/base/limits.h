@@ -15,6 +15,12 @@ inline constexpr size_t kNameMax = 255;
 // XATTR_SIZE_MAX and XATTR_LIST_MAX of Linux.
 inline constexpr size_t kXattrValueMax = 65536;
 
+// PATH_MAX of Linux, the terminator included: the target of a symbolic link.
+inline constexpr size_t kPathMax = 4096;
+
+// What an ioctl number can say about the length of its argument (_IOC_SIZEBITS, 14 bits).
+inline constexpr size_t kIoctlArgumentMax = 16383;
+
 // What Linux shows for an owner or group that has no number here (fs.overflowuid): "nobody".
 inline constexpr uint32_t kOverflowId = 65534;
 
@@ -25,6 +31,12 @@ inline constexpr size_t kMaxIdRanges = 340;
 // fs.fuse.max_pages_limit.
 inline constexpr uint32_t kMaxWriteBytes = 1U << 20;
 inline constexpr uint32_t kMinWriteBytes = 4096;
+
+// No area for the payload of a request or reply is smaller, whatever max_write is, in whole pages:
+// the longest extended attribute with the longest name takes 65,792 bytes. Before 7.3 the kernel
+// stops with a BUG at a request that does not fit (fs/fuse/dev.c, fuse_copy_do). The table of
+// operations is held against it at compile time (core/protocol/request.cc).
+inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 
 // Inode numbers of file systems mounted below SRC get the file system's index above this bit, since
 // FUSE shows one st_dev for all of them and (st_dev, st_ino) names a file to tar, rsync and find.

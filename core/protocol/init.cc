@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/limits.h"
+
 namespace shuntfs {
 namespace {
 
@@ -19,6 +21,14 @@ constexpr uint64_t kAlways =
     abi::kInitSetxattrExt | abi::kInitExt | abi::kInitCreateSuppGroup | abi::kInitDirectIoAllowMmap;
 
 }  // namespace
+
+RequestSizes SizesOf(uint32_t wished_bytes, uint32_t max_pages_limit) {
+  // Zero is no limit that the kernel takes.
+  const uint32_t limit = std::clamp(max_pages_limit, 1U, 65535U);
+  const uint32_t pages = std::clamp(wished_bytes / kPageBytes, 1U, limit);
+  const uint32_t data_bytes = pages * kPageBytes;
+  return {static_cast<uint16_t>(pages), data_bytes, std::max(data_bytes, kMinPayloadBytes)};
+}
 
 InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& wishes) {
   InitResult result;
@@ -54,9 +64,7 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   agreed.passthrough = (agreed.flags & abi::kInitPassthrough) != 0;
   agreed.format.setxattr_ext = (agreed.flags & abi::kInitSetxattrExt) != 0;
 
-  const uint32_t max_pages =
-      std::clamp(wishes.max_write_bytes / kPageBytes, 1U, std::min(wishes.max_pages_limit, 65535U));
-  agreed.max_write_bytes = max_pages * kPageBytes;
+  agreed.sizes = SizesOf(wishes.max_write_bytes, wishes.max_pages_limit);
 
   abi::InitOut& out = agreed.reply;
   out.major = abi::kKernelVersion;
@@ -68,10 +76,10 @@ InitResult NegotiateInit(std::span<const std::byte> init_in, const InitWishes& w
   out.congestion_threshold = wishes.congestion_threshold != 0
                                  ? wishes.congestion_threshold
                                  : static_cast<uint16_t>(wishes.max_background * 3 / 4);
-  out.max_write = agreed.max_write_bytes;
+  out.max_write = agreed.sizes.payload_bytes;
   out.time_gran = 1;
   out.max_stack_depth = agreed.passthrough ? wishes.passthrough_depth : 0;
-  out.max_pages = static_cast<uint16_t>(max_pages);
+  out.max_pages = agreed.sizes.max_pages;
   if ((agreed.flags & abi::kInitRequestTimeout) != 0)
     out.request_timeout = wishes.request_timeout_s;
   agreed.reply_bytes = sizeof(out);

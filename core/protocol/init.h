@@ -14,6 +14,19 @@
 
 namespace shuntfs {
 
+// How large requests become. The kernel's own sum is the largest of max_write, max_pages pages and
+// 8 KiB (fs/fuse/dev_uring.c, fuse_uring_create); it cuts pools into slices of that size, and wants
+// no smaller area for an entry.
+struct RequestSizes {
+  uint16_t max_pages = 1;      // announced; holds READs and WRITEs to `data_bytes`
+  uint32_t data_bytes = 0;     // the most of a READ, WRITE or READDIR
+  uint32_t payload_bytes = 0;  // announced as max_write, so that the kernel's sum is this
+};
+
+// `wished_bytes` of data in whole pages, as far as fs.fuse.max_pages_limit goes, at least one page.
+// Areas are never below kMinPayloadBytes, which the longest request without data fits into.
+RequestSizes SizesOf(uint32_t wished_bytes, uint32_t max_pages_limit);
+
 // What the mount would like.
 struct InitWishes {
   bool over_io_uring = false;
@@ -22,7 +35,7 @@ struct InitWishes {
   // The kernel moves file data by itself: how deep our file system then counts as stacked, 1 or 2
   // (what lies below must be less deep). 0: it does not.
   uint32_t passthrough_depth = 0;
-  uint32_t max_write_bytes = 1U << 20;  // a power of two of pages
+  uint32_t max_write_bytes = 1U << 20;  // the most data of one request
   uint32_t max_pages_limit = 256;       // fs.fuse.max_pages_limit of this kernel
   uint32_t max_readahead_bytes = 1U
                                  << 20;  // the kernel takes the lower of this and the bdi's window
@@ -39,7 +52,7 @@ struct InitAgreement {
   uint64_t kernel_flags = 0;  // everything the kernel offered
   uint64_t flags = 0;         // what both have
   uint32_t kernel_minor = 0;
-  uint32_t max_write_bytes = 0;
+  RequestSizes sizes;
   bool over_io_uring = false;
   bool passthrough = false;
 };

@@ -1,5 +1,7 @@
 #include "core/protocol/request.h"
 
+#include <algorithm>
+
 #include "core/base/limits.h"
 
 namespace shuntfs {
@@ -7,68 +9,98 @@ namespace {
 
 using abi::Opcode;
 
+// Names come with their terminators.
+constexpr size_t kName = kNameMax + 1;
+constexpr size_t kEntry = sizeof(abi::EntryOut);
+// FUSE_CREATE_SUPP_GROUP with one group. Security contexts would be extensions too; INIT leaves
+// them out.
+constexpr size_t kExtensions = sizeof(abi::ExtHeader) + sizeof(abi::SuppGroups) + sizeof(uint32_t);
+// The first argument of an operation that is answered ENOSYS counts as payload here (LK, 48 bytes).
+constexpr size_t kRefused = abi::kUringOpInSize;
+
+struct Payload {
+  size_t in;
+  size_t out;
+};
+
 constexpr std::array<OpcodeInfo, abi::kOpcodeEnd> MakeTable() {
   std::array<OpcodeInfo, abi::kOpcodeEnd> table{};
   const auto set = [&table](Opcode opcode, std::string_view name, size_t op_in_size,
-                            bool has_reply = true) {
-    table[static_cast<uint32_t>(opcode)] = {name, static_cast<uint16_t>(op_in_size), has_reply};
+                            Payload largest, bool has_reply = true) {
+    table[static_cast<uint32_t>(opcode)] = {name, static_cast<uint16_t>(op_in_size), has_reply,
+                                            static_cast<uint32_t>(largest.in),
+                                            static_cast<uint32_t>(largest.out)};
   };
-  set(Opcode::kLookup, "LOOKUP", 0);
-  set(Opcode::kForget, "FORGET", sizeof(abi::ForgetIn), false);
-  set(Opcode::kGetattr, "GETATTR", sizeof(abi::GetattrIn));
-  set(Opcode::kSetattr, "SETATTR", sizeof(abi::SetattrIn));
-  set(Opcode::kReadlink, "READLINK", 0);
-  set(Opcode::kSymlink, "SYMLINK", 0);
-  set(Opcode::kMknod, "MKNOD", sizeof(abi::MknodIn));
-  set(Opcode::kMkdir, "MKDIR", sizeof(abi::MkdirIn));
-  set(Opcode::kUnlink, "UNLINK", 0);
-  set(Opcode::kRmdir, "RMDIR", 0);
-  set(Opcode::kRename, "RENAME", sizeof(abi::RenameIn));
-  set(Opcode::kLink, "LINK", sizeof(abi::LinkIn));
-  set(Opcode::kOpen, "OPEN", sizeof(abi::OpenIn));
-  set(Opcode::kRead, "READ", sizeof(abi::ReadIn));
-  set(Opcode::kWrite, "WRITE", sizeof(abi::WriteIn));
-  set(Opcode::kStatfs, "STATFS", 0);
-  set(Opcode::kRelease, "RELEASE", sizeof(abi::ReleaseIn));
-  set(Opcode::kFsync, "FSYNC", sizeof(abi::FsyncIn));
-  set(Opcode::kSetxattr, "SETXATTR", sizeof(abi::SetxattrIn));
-  set(Opcode::kGetxattr, "GETXATTR", sizeof(abi::GetxattrIn));
-  set(Opcode::kListxattr, "LISTXATTR", sizeof(abi::GetxattrIn));
-  set(Opcode::kRemovexattr, "REMOVEXATTR", 0);
-  set(Opcode::kFlush, "FLUSH", sizeof(abi::FlushIn));
-  set(Opcode::kInit, "INIT", 0);
-  set(Opcode::kOpendir, "OPENDIR", sizeof(abi::OpenIn));
-  set(Opcode::kReaddir, "READDIR", sizeof(abi::ReadIn));
-  set(Opcode::kReleasedir, "RELEASEDIR", sizeof(abi::ReleaseIn));
-  set(Opcode::kFsyncdir, "FSYNCDIR", sizeof(abi::FsyncIn));
-  set(Opcode::kGetlk, "GETLK", 0);
-  set(Opcode::kSetlk, "SETLK", 0);
-  set(Opcode::kSetlkw, "SETLKW", 0);
-  set(Opcode::kAccess, "ACCESS", sizeof(abi::AccessIn));
-  set(Opcode::kCreate, "CREATE", sizeof(abi::CreateIn));
-  set(Opcode::kInterrupt, "INTERRUPT", sizeof(abi::InterruptIn), false);
-  set(Opcode::kBmap, "BMAP", 0);
-  set(Opcode::kDestroy, "DESTROY", 0);
-  set(Opcode::kIoctl, "IOCTL", sizeof(abi::IoctlIn));
-  set(Opcode::kPoll, "POLL", 0);
-  set(Opcode::kNotifyReply, "NOTIFY_REPLY", 0);
-  set(Opcode::kBatchForget, "BATCH_FORGET", sizeof(abi::BatchForgetIn), false);
-  set(Opcode::kFallocate, "FALLOCATE", sizeof(abi::FallocateIn));
-  set(Opcode::kReaddirplus, "READDIRPLUS", sizeof(abi::ReadIn));
-  set(Opcode::kRename2, "RENAME2", sizeof(abi::Rename2In));
-  set(Opcode::kLseek, "LSEEK", sizeof(abi::LseekIn));
-  set(Opcode::kCopyFileRange, "COPY_FILE_RANGE", sizeof(abi::CopyFileRangeIn));
-  set(Opcode::kSetupmapping, "SETUPMAPPING", 0);
-  set(Opcode::kRemovemapping, "REMOVEMAPPING", 0);
-  set(Opcode::kSyncfs, "SYNCFS", sizeof(abi::SyncfsIn));
-  set(Opcode::kTmpfile, "TMPFILE", sizeof(abi::CreateIn));
-  set(Opcode::kStatx, "STATX", sizeof(abi::StatxIn));
-  set(Opcode::kCopyFileRange64, "COPY_FILE_RANGE_64", sizeof(abi::CopyFileRangeIn));
+  set(Opcode::kLookup, "LOOKUP", 0, {kName, kEntry});
+  set(Opcode::kForget, "FORGET", sizeof(abi::ForgetIn), {0, 0}, false);
+  set(Opcode::kGetattr, "GETATTR", sizeof(abi::GetattrIn), {0, sizeof(abi::AttrOut)});
+  set(Opcode::kSetattr, "SETATTR", sizeof(abi::SetattrIn), {0, sizeof(abi::AttrOut)});
+  set(Opcode::kReadlink, "READLINK", 0, {0, kPathMax});
+  set(Opcode::kSymlink, "SYMLINK", 0, {kName + kPathMax + kExtensions, kEntry});
+  set(Opcode::kMknod, "MKNOD", sizeof(abi::MknodIn), {kName + kExtensions, kEntry});
+  set(Opcode::kMkdir, "MKDIR", sizeof(abi::MkdirIn), {kName + kExtensions, kEntry});
+  set(Opcode::kUnlink, "UNLINK", 0, {kName, 0});
+  set(Opcode::kRmdir, "RMDIR", 0, {kName, 0});
+  set(Opcode::kRename, "RENAME", sizeof(abi::RenameIn), {2 * kName, 0});
+  set(Opcode::kLink, "LINK", sizeof(abi::LinkIn), {kName, kEntry});
+  set(Opcode::kOpen, "OPEN", sizeof(abi::OpenIn), {0, sizeof(abi::OpenOut)});
+  set(Opcode::kRead, "READ", sizeof(abi::ReadIn), {0, 0});
+  set(Opcode::kWrite, "WRITE", sizeof(abi::WriteIn), {0, sizeof(abi::WriteOut)});
+  set(Opcode::kStatfs, "STATFS", 0, {0, sizeof(abi::StatfsOut)});
+  set(Opcode::kRelease, "RELEASE", sizeof(abi::ReleaseIn), {0, 0});
+  set(Opcode::kFsync, "FSYNC", sizeof(abi::FsyncIn), {0, 0});
+  set(Opcode::kSetxattr, "SETXATTR", sizeof(abi::SetxattrIn), {kName + kXattrValueMax, 0});
+  set(Opcode::kGetxattr, "GETXATTR", sizeof(abi::GetxattrIn), {kName, kXattrValueMax});
+  set(Opcode::kListxattr, "LISTXATTR", sizeof(abi::GetxattrIn), {0, kXattrValueMax});
+  set(Opcode::kRemovexattr, "REMOVEXATTR", 0, {kName, 0});
+  set(Opcode::kFlush, "FLUSH", sizeof(abi::FlushIn), {0, 0});
+  set(Opcode::kInit, "INIT", 0, {sizeof(abi::InitIn), sizeof(abi::InitOut)});
+  set(Opcode::kOpendir, "OPENDIR", sizeof(abi::OpenIn), {0, sizeof(abi::OpenOut)});
+  set(Opcode::kReaddir, "READDIR", sizeof(abi::ReadIn), {0, 0});
+  set(Opcode::kReleasedir, "RELEASEDIR", sizeof(abi::ReleaseIn), {0, 0});
+  set(Opcode::kFsyncdir, "FSYNCDIR", sizeof(abi::FsyncIn), {0, 0});
+  set(Opcode::kGetlk, "GETLK", 0, {kRefused, 0});
+  set(Opcode::kSetlk, "SETLK", 0, {kRefused, 0});
+  set(Opcode::kSetlkw, "SETLKW", 0, {kRefused, 0});
+  set(Opcode::kAccess, "ACCESS", sizeof(abi::AccessIn), {0, 0});
+  set(Opcode::kCreate, "CREATE", sizeof(abi::CreateIn),
+      {kName + kExtensions, kEntry + sizeof(abi::OpenOut)});
+  set(Opcode::kInterrupt, "INTERRUPT", sizeof(abi::InterruptIn), {0, 0}, false);
+  set(Opcode::kBmap, "BMAP", 0, {kRefused, 0});
+  set(Opcode::kDestroy, "DESTROY", 0, {0, 0});
+  set(Opcode::kIoctl, "IOCTL", sizeof(abi::IoctlIn),
+      {kIoctlArgumentMax, sizeof(abi::IoctlOut) + kIoctlArgumentMax});
+  set(Opcode::kPoll, "POLL", 0, {kRefused, 0});
+  set(Opcode::kNotifyReply, "NOTIFY_REPLY", 0, {0, 0});
+  set(Opcode::kBatchForget, "BATCH_FORGET", sizeof(abi::BatchForgetIn), {0, 0}, false);
+  set(Opcode::kFallocate, "FALLOCATE", sizeof(abi::FallocateIn), {0, 0});
+  set(Opcode::kReaddirplus, "READDIRPLUS", sizeof(abi::ReadIn), {0, 0});
+  set(Opcode::kRename2, "RENAME2", sizeof(abi::Rename2In), {2 * kName, 0});
+  set(Opcode::kLseek, "LSEEK", sizeof(abi::LseekIn), {0, sizeof(abi::LseekOut)});
+  set(Opcode::kCopyFileRange, "COPY_FILE_RANGE", sizeof(abi::CopyFileRangeIn),
+      {0, sizeof(abi::WriteOut)});
+  set(Opcode::kSetupmapping, "SETUPMAPPING", 0, {kRefused, 0});
+  set(Opcode::kRemovemapping, "REMOVEMAPPING", 0, {kRefused, 0});
+  set(Opcode::kSyncfs, "SYNCFS", sizeof(abi::SyncfsIn), {0, 0});
+  set(Opcode::kTmpfile, "TMPFILE", sizeof(abi::CreateIn),
+      {kName + kExtensions, kEntry + sizeof(abi::OpenOut)});
+  set(Opcode::kStatx, "STATX", sizeof(abi::StatxIn), {0, sizeof(abi::StatxOut)});
+  set(Opcode::kCopyFileRange64, "COPY_FILE_RANGE_64", sizeof(abi::CopyFileRangeIn),
+      {0, sizeof(abi::CopyFileRangeOut)});
   return table;
 }
 
 constexpr std::array<OpcodeInfo, abi::kOpcodeEnd> kOpcodes = MakeTable();
 constexpr OpcodeInfo kNoOpcode{};
+
+constexpr uint32_t LargestPlainPayload() {
+  uint32_t largest = 0;
+  for (const OpcodeInfo& info : kOpcodes)
+    largest = std::max({largest, info.max_payload_in, info.max_payload_out});
+  return largest;
+}
+static_assert(LargestPlainPayload() <= kMinPayloadBytes,
+              "a request that fits no payload area stops the queue, on older kernels the kernel");
 
 // Cuts the request extensions off the end of the payload.
 Outcome SplitExtensions(Request* request) {

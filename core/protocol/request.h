@@ -24,6 +24,11 @@ struct OpcodeInfo {
   std::string_view name;  // as the kernel header spells it, without FUSE_; empty: no such opcode
   uint16_t op_in_size;    // bytes of the fixed first argument
   bool has_reply;         // FORGET, BATCH_FORGET and INTERRUPT have none
+  // The most that a request has behind its first argument, and a reply in all. Not counted is what
+  // grows with the size that INIT agrees on (RequestSizes): data of READ and WRITE, the entries of
+  // READDIR and READDIRPLUS, and a BATCH_FORGET, which fills the buffer that it is read into.
+  uint32_t max_payload_in;
+  uint32_t max_payload_out;
 };
 
 // The table entry of `opcode`; an entry with an empty name for numbers that are no opcode.

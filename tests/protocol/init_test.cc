@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
+
+#include "core/base/limits.h"
 
 namespace shuntfs {
 namespace {
@@ -138,18 +141,31 @@ TEST(NegotiateInitTest, TheLongSetxattrFollowsItsFlag) {
   EXPECT_FALSE(Negotiate(45, kEverything & ~abi::kInitSetxattrExt).agreement.format.setxattr_ext);
 }
 
-TEST(NegotiateInitTest, MaxPagesAndMaxWriteAgreeAndStayWithinTheKernelsLimit) {
+// What the kernel makes of the reply (fs/fuse/inode.c, process_init_reply; fs/fuse/dev_uring.c,
+// fuse_uring_create): the size of its slices, and of what it puts into the area of an entry.
+uint32_t KernelsPayload(const abi::InitOut& reply, uint32_t limit) {
+  const uint32_t max_pages = std::min<uint32_t>(reply.max_pages, limit);
+  return std::max({8192U, reply.max_write, max_pages * 4096U});
+}
+
+TEST(NegotiateInitTest, TheKernelsPayloadIsOursWhateverItsLimitOfPagesIs) {
   for (const uint32_t max_write : {0U, 4096U, 65536U, 1U << 20, 16U << 20, 0xffffffffU}) {
-    for (const uint32_t limit : {1U, 32U, 256U, 4096U, 65535U, 0xffffffffU}) {
+    for (const uint32_t limit : {0U, 1U, 2U, 17U, 32U, 256U, 4096U, 65535U, 0xffffffffU}) {
+      SCOPED_TRACE(std::to_string(max_write) + " bytes, " + std::to_string(limit) + " pages");
       InitWishes wishes;
       wishes.max_write_bytes = max_write;
       wishes.max_pages_limit = limit;
       const InitAgreement agreed = Negotiate(45, kEverything, wishes).agreement;
       EXPECT_GE(agreed.reply.max_pages, 1U);
-      EXPECT_LE(agreed.reply.max_pages, limit);
-      EXPECT_EQ(agreed.max_write_bytes, agreed.reply.max_pages * 4096U);
-      EXPECT_EQ(agreed.reply.max_write, agreed.max_write_bytes);
-      EXPECT_LE(agreed.max_write_bytes, std::max(max_write, 4096U));
+      EXPECT_LE(agreed.reply.max_pages, std::max(limit, 1U));
+      const RequestSizes sizes = SizesOf(max_write, limit);
+      EXPECT_EQ(agreed.sizes.data_bytes, sizes.data_bytes);
+      EXPECT_EQ(sizes.data_bytes, agreed.reply.max_pages * 4096U);
+      EXPECT_LE(sizes.data_bytes, std::max(max_write, 4096U));
+      // Should the limit be another when the reply comes, that changes nothing.
+      for (const uint32_t then : {1U, limit, 65535U})
+        EXPECT_EQ(KernelsPayload(agreed.reply, then), sizes.payload_bytes);
+      EXPECT_GE(sizes.payload_bytes, kMinPayloadBytes);
     }
   }
 }
