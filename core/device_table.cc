@@ -1,8 +1,8 @@
 #include "core/device_table.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 namespace shuntfs {
@@ -68,39 +68,135 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   return device;
 }
 
-std::string MountTypeOf(uint64_t mount_id) {
-  std::ifstream table("/proc/self/mountinfo");
-  std::string line;
-  while (std::getline(table, line)) {
-    std::istringstream fields(line);
-    uint64_t id = 0;
-    if (!(fields >> id) || id != mount_id) continue;
-    std::string field;
-    while (fields >> field) {
-      if (field == "-" && fields >> field) return field;
-    }
-  }
-  return "";
+DeviceTable::DeviceTable(PolicyWish read, PolicyWish write, std::unique_ptr<MountInfo> mounts)
+    : read_(read),
+      write_(write),
+      mounts_(mounts != nullptr ? std::move(mounts) : std::make_unique<MountInfo>()) {}
+
+bool DeviceTable::Superblock::InUse() const {
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const auto& part) { return part.second.use_count() > 1; });
 }
 
-const BackingDevice* DeviceTable::FindOrAdd(dev_t dev, uint64_t mount_id) {
-  size_t count = count_.load(std::memory_order_acquire);
-  for (size_t i = 0; i < count; ++i) {
-    if (devices_[i].dev == dev) return &devices_[i];
-  }
-  BackingDevice added = ClassifyFileSystem(MountTypeOf(mount_id), read_, write_);
+DeviceRef DeviceTable::AddOwn(const FileStatus& status, int source_fd) {
+  const std::lock_guard list_lock(list_mutex_);
+  ReadMounts();
+  const Result<uint64_t> number = mounts_->NumberInList(source_fd, "", status.stx_mnt_id);
+  const auto line = number.ok() ? list_.find(*number) : list_.end();
   const std::lock_guard lock(mutex_);
-  count = count_.load(std::memory_order_relaxed);
-  for (size_t i = 0; i < count; ++i) {
-    if (devices_[i].dev == dev) return &devices_[i];
+  own_ = std::make_shared<Superblock>();
+  own_->own = true;
+  own_->device = DeviceOf(status);
+  if (line != list_.end()) {
+    own_->device = line->second.device;
+    own_->type = line->second.type;
   }
-  if (count == kMaxDevices) return &devices_.back();
-  added.dev = dev;
-  added.index = static_cast<uint32_t>(count);
-  if (count == kMaxDevices - 1) added.may_block = true;
-  devices_[count] = added;
-  count_.store(count + 1, std::memory_order_release);
-  return &devices_[count];
+  source_mount_id_ = status.stx_mnt_id;
+  known_[source_mount_id_] = {number.ok() ? *number : 0, false, own_};
+  return PartOf(*own_, status);
+}
+
+Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const char* name) {
+  // A number that the kernel uses again counts only as long as no mount has come or gone.
+  const bool unique_ids = HasUniqueMountId(status);
+  if (unique_ids) {
+    if (DeviceRef known = FindKnown(status)) return known;
+  }
+  const std::lock_guard list_lock(list_mutex_);
+  if (mounts_->Changed() || !list_read_) {
+    ReadMounts();
+    const std::lock_guard lock(mutex_);
+    DropGone(unique_ids);
+  }
+  if (DeviceRef known = FindKnown(status)) return known;
+  const Result<uint64_t> number = mounts_->NumberInList(dir_fd, name, status.stx_mnt_id);
+  if (!number.ok()) return number.error();
+  const auto line = list_.find(*number);
+  const std::lock_guard lock(mutex_);
+  // The list has the new mount in place of the one that had the number before.
+  bool replaced = false;
+  for (auto& [id, mount] : known_) {
+    if (mount.number == *number && id != source_mount_id_) replaced = mount.gone = true;
+  }
+  if (replaced) DropGone(unique_ids);
+  std::shared_ptr<Superblock> superblock =
+      SuperblockOf(line == list_.end() ? nullptr : &line->second, status);
+  DeviceRef part = PartOf(*superblock, status);
+  known_[status.stx_mnt_id] = {*number, line == list_.end(), std::move(superblock)};
+  return part;
+}
+
+// The entry, if its mount is known. A subvolume that is new on a known mount gets its entry here.
+DeviceRef DeviceTable::FindKnown(const FileStatus& status) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(status.stx_mnt_id);
+  return known == known_.end() ? nullptr : PartOf(*known->second.superblock, status);
+}
+
+// list_mutex_ is held.
+void DeviceTable::ReadMounts() {
+  list_.clear();
+  for (MountLine& line : mounts_->Read()) {
+    const uint64_t id = line.id;
+    list_.insert_or_assign(id, std::move(line));
+  }
+  list_read_ = true;
+}
+
+// Both mutexes are held.
+bool DeviceTable::IsListed(const Mount& mount) const {
+  const auto line = list_.find(mount.number);
+  return line != list_.end() && line->second.device == mount.superblock->device &&
+         line->second.type == mount.superblock->type;
+}
+
+// Both mutexes are held. A mount that was detached while files of it are in use can still be found
+// by an id that no other mount will get, if it is the only way to its superblock.
+void DeviceTable::DropGone(bool unique_ids) {
+  absl::flat_hash_set<const Superblock*> reachable = {own_.get()};
+  for (auto& [id, mount] : known_) {
+    mount.gone = mount.gone || (id != source_mount_id_ && !IsListed(mount));
+    if (!mount.gone) reachable.insert(mount.superblock.get());
+  }
+  absl::erase_if(known_, [unique_ids, &reachable](const auto& item) {
+    const Mount& mount = item.second;
+    return mount.gone && (!unique_ids || reachable.contains(mount.superblock.get()) ||
+                          !mount.superblock->InUse());
+  });
+}
+
+// Both mutexes are held. `line` is null for a mount that is not in the list.
+std::shared_ptr<DeviceTable::Superblock> DeviceTable::SuperblockOf(const MountLine* line,
+                                                                   const FileStatus& status) {
+  if (line != nullptr) {
+    const auto same = [line](const Superblock& superblock) {
+      return superblock.device == line->device && superblock.type == line->type;
+    };
+    if (same(*own_)) return own_;
+    const auto found = std::find_if(known_.begin(), known_.end(), [&same](const auto& item) {
+      return !item.second.gone && same(*item.second.superblock);
+    });
+    if (found != known_.end()) return found->second.superblock;
+  }
+  auto added = std::make_shared<Superblock>();
+  added->device = line != nullptr ? line->device : DeviceOf(status);
+  if (line != nullptr) added->type = line->type;
+  return added;
+}
+
+// mutex_ is held.
+DeviceRef DeviceTable::PartOf(Superblock& superblock, const FileStatus& status) {
+  DeviceRef& part = superblock.parts[{DeviceOf(status), SubvolumeOf(status)}];
+  if (part != nullptr) return part;
+  auto added = std::make_shared<BackingDevice>(ClassifyFileSystem(superblock.type, read_, write_));
+  const bool own = superblock.own && superblock.parts.size() == 1;
+  added->id = next_id_++;
+  added->index = own ? 0 : next_index_++;
+  added->mount_id = status.stx_mnt_id;
+  added->dev = DeviceOf(status);
+  added->subvolume = SubvolumeOf(status);
+  part = std::move(added);
+  return part;
 }
 
 }  // namespace shuntfs

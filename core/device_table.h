@@ -1,21 +1,34 @@
-// The file systems below SRC: what kind each is, and how their inode numbers are told apart.
+// The file systems below SRC: what kind each is, and how one is told from another.
 //
-// Floor 2. Filled as file systems are met and never emptied (at most kMaxDevices). Find is
-// lock-free, Add locks. FUSE shows one st_dev for everything below the mount point, so an inode
-// number of a file system other than SRC's own is shown with the file system's index in its upper
-// bits.
+// Floor 2. An entry stands for one file system (one subvolume, where there are such) from the time
+// when a file of it is seen. It is found by mount id, since the kernel gives a device number away
+// again as soon as a file system is gone. A mount that is new is another mount of a known file
+// system only if that one is mounted still, as the list of mounts tells; SRC's own cannot go, since
+// we hold it. Linux has mount ids that are never used again since 6.8. Before, a mount below SRC is
+// compared with the list again after each change of the list.
+//
+// Ownership: entries are shared; each lives as long as the table knows a mount of it, or an inode
+// or open file refers to it. The table forgets mounts that are gone when it meets a new one, so it
+// does not grow with the mounts that ever were. Threads: any. Files on the mount of their directory
+// need no lock (IsOf); at other places the table's mutex is held to look an entry up. The list of
+// mounts is read only when a mount is met for the first time and the list has changed.
 #ifndef SHUNTFS_CORE_DEVICE_TABLE_H_
 #define SHUNTFS_CORE_DEVICE_TABLE_H_
 
+#include <absl/container/flat_hash_map.h>
 #include <sys/types.h>
 
-#include <array>
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "core/base/errno.h"
 #include "core/base/limits.h"
+#include "core/sys/file_status.h"
+#include "core/sys/mount_info.h"
 
 namespace shuntfs {
 
@@ -26,8 +39,12 @@ enum class IoPolicy : uint8_t {
 };
 
 struct BackingDevice {
+  uint64_t id = 0;     // of this entry; never used again
+  uint64_t index = 0;  // 0: the file system of SRC itself
+  // The mount that the file system was first seen on, and what its files have in common.
+  uint64_t mount_id = 0;
   dev_t dev = 0;
-  uint32_t index = 0;  // 0: the file system of SRC itself
+  uint64_t subvolume = 0;
   bool may_block =
       false;  // answers can take for ever (network, FUSE, unknown): never called on a ring thread
   bool wants_flush = false;
@@ -47,26 +64,64 @@ enum class PolicyWish : uint8_t { kAuto, kFixed, kPlain };
 // The decision alone: `fs_type` as /proc/self/mountinfo spells it.
 BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, PolicyWish write);
 
-// The type of the mount with this id (STATX_MNT_ID), from /proc/self/mountinfo; empty when it is
-// not there. Never blocks on the mount.
-std::string MountTypeOf(uint64_t mount_id);
+using DeviceRef = std::shared_ptr<const BackingDevice>;
 
 class DeviceTable {
  public:
-  DeviceTable(PolicyWish read, PolicyWish write) : read_(read), write_(write) {}
+  DeviceTable(PolicyWish read, PolicyWish write, std::unique_ptr<MountInfo> mounts = nullptr);
 
-  // The entry of `dev`, made on first sight from the type of mount `mount_id`. Never null: when the
-  // table is full, the last entry, which is treated as one that may block.
-  const BackingDevice* FindOrAdd(dev_t dev, uint64_t mount_id);
+  // The file system of SRC, which `status` was taken of; `source_fd` is held as long as the table.
+  // Called once, before anything else.
+  DeviceRef AddOwn(const FileStatus& status, int source_fd);
+
+  // Whether `status` was taken on `device`; false also where it takes Find to tell.
+  bool IsOf(const BackingDevice& device, const FileStatus& status) const {
+    return status.stx_mnt_id == device.mount_id && DeviceOf(status) == device.dev &&
+           SubvolumeOf(status) == device.subvolume &&
+           (device.index == 0 || HasUniqueMountId(status));
+  }
+
+  // The file system that `status` was taken on: of `name` in `dir_fd`, or of `dir_fd` itself ("").
+  // ESTALE: something else is there by now.
+  Result<DeviceRef> Find(const FileStatus& status, int dir_fd, const char* name);
 
  private:
-  static constexpr size_t kMaxDevices = 1024;
+  // What mounts share, known or not: one instance of a file system type.
+  struct Superblock {
+    dev_t device = 0;
+    std::string type;  // empty: it was not in the list (unmounted, with files still in use)
+    bool own = false;
+    absl::flat_hash_map<std::pair<dev_t, uint64_t>, DeviceRef> parts;  // by device and subvolume
+
+    bool InUse() const;
+  };
+  struct Mount {
+    uint64_t number = 0;  // in the list
+    bool gone = false;    // not in the list any more
+    std::shared_ptr<Superblock> superblock;
+  };
+
+  DeviceRef FindKnown(const FileStatus& status);
+  void ReadMounts();
+  bool IsListed(const Mount& mount) const;
+  void DropGone(bool unique_ids);
+  std::shared_ptr<Superblock> SuperblockOf(const MountLine* line, const FileStatus& status);
+  DeviceRef PartOf(Superblock& superblock, const FileStatus& status);
 
   const PolicyWish read_;
   const PolicyWish write_;
-  std::mutex mutex_;  // held while an entry is added
-  std::atomic<size_t> count_{0};
-  std::array<BackingDevice, kMaxDevices> devices_{};
+
+  std::mutex list_mutex_;  // taken before mutex_; held while the list of mounts is read
+  const std::unique_ptr<MountInfo> mounts_;        // guarded by list_mutex_
+  absl::flat_hash_map<uint64_t, MountLine> list_;  // guarded by list_mutex_; by number
+  bool list_read_ = false;                         // guarded by list_mutex_
+
+  std::mutex mutex_;
+  absl::flat_hash_map<uint64_t, Mount> known_;  // guarded by mutex_; by stx_mnt_id
+  std::shared_ptr<Superblock> own_;             // guarded by mutex_
+  uint64_t source_mount_id_ = 0;                // guarded by mutex_
+  uint64_t next_id_ = 1;                        // guarded by mutex_
+  uint64_t next_index_ = 1;                     // guarded by mutex_
 };
 
 }  // namespace shuntfs

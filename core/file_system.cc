@@ -118,9 +118,8 @@ Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
       return Errno::Last();
   }
   fs->devices_ = std::make_unique<DeviceTable>(options.read_policy, options.write_policy);
-  const BackingDevice* device = fs->devices_->FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
-  fs->inodes_ =
-      std::make_unique<InodeTable>(std::move(source), *status, device, options.path_fd_limit);
+  fs->inodes_ = std::make_unique<InodeTable>(std::move(source), *status, *fs->devices_,
+                                             options.path_fd_limit);
   return fs;
 }
 

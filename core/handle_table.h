@@ -28,7 +28,7 @@ struct DirectoryBuffer {
 struct OpenFile {
   UniqueFd fd;
   UniqueFd direct_fd;  // the same file with O_DIRECT, where that is wanted and to be had
-  const BackingDevice* device = nullptr;
+  DeviceRef device;
   bool synchronous = false;                    // O_SYNC or O_DSYNC: every write waits for the disk
   bool at_once = false;                        // the ring serves it without a kernel worker, always
   std::unique_ptr<DirectoryBuffer> directory;  // of directories

@@ -31,10 +31,9 @@ bool IsFull(Errno error) { return error == Errno(EMFILE) || error == Errno(ENFIL
 
 }  // namespace
 
-InodeKey InodeKey::Of(const FileStatus& status) {
+InodeKey InodeKey::Of(const FileStatus& status, const BackingDevice& device) {
   InodeKey key;
-  key.mount_id = status.stx_mnt_id;
-  key.dev = DeviceOf(status);
+  key.file_system = device.id;
   key.ino = status.stx_ino;
   if ((status.stx_mask & STATX_BTIME) != 0) {
     key.birth_ns = status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec;
@@ -69,13 +68,13 @@ PathFd::~PathFd() {
 
 // ---- the table ----
 
-InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status,
-                       const BackingDevice* root_device, uint64_t path_fd_limit)
-    : path_fd_limit_(path_fd_limit) {
+InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status, DeviceTable& devices,
+                       uint64_t path_fd_limit)
+    : devices_(devices), path_fd_limit_(path_fd_limit) {
   root_ = new Inode();
-  root_->key_ = InodeKey::Of(root_status);
+  root_->device_ = devices.AddOwn(root_status, root.get());
+  root_->key_ = InodeKey::Of(root_status, *root_->device_);
   root_->type_ = root_status.stx_mode & S_IFMT;
-  root_->device_ = root_device;
   root_->path_fd_ = Pack(root.release(), 0);
   root_->keep_fd_ = true;
   root_->refs_ = 1;
@@ -95,12 +94,12 @@ InodeTable::~InodeTable() {
   }
 }
 
-Inode* InodeTable::Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent,
+Inode* InodeTable::Lookup(const FileStatus& status, const DeviceRef& device, Inode* parent,
                           std::string_view name) {
   return FindOrInsert(status, device, parent, name);
 }
 
-Inode* InodeTable::LookupNameless(const FileStatus& status, const BackingDevice* device,
+Inode* InodeTable::LookupNameless(const FileStatus& status, const DeviceRef& device,
                                   UniqueFd path_fd) {
   Inode* inode = FindOrInsert(status, device, nullptr, {});
   if (inode == nullptr) return nullptr;
@@ -109,9 +108,9 @@ Inode* InodeTable::LookupNameless(const FileStatus& status, const BackingDevice*
   return inode;
 }
 
-Inode* InodeTable::FindOrInsert(const FileStatus& status, const BackingDevice* device,
-                                Inode* parent, std::string_view name) {
-  const InodeKey key = InodeKey::Of(status);
+Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& device, Inode* parent,
+                                std::string_view name) {
+  const InodeKey key = InodeKey::Of(status, *device);
   Inode* old_parent = nullptr;
   Inode* inode = nullptr;
   {
@@ -215,8 +214,8 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
   }
 }
 
-Inode* InodeTable::FindHeld(const FileStatus& status) {
-  const InodeKey key = InodeKey::Of(status);
+Inode* InodeTable::FindHeld(const FileStatus& status, const BackingDevice& device) {
+  const InodeKey key = InodeKey::Of(status, device);
   Shard& shard = ShardOf(key);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.inodes.find(key);
@@ -231,7 +230,9 @@ Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
   if (!fd.ok()) return nullptr;
   const Result<FileStatus> status = StatusOf(fd->get(), AT_STATX_DONT_SYNC);
   if (!status.ok()) return nullptr;
-  Inode* inode = FindHeld(*status);
+  const Result<DeviceRef> device = devices_.Find(*status, fd->get(), "");
+  if (!device.ok()) return nullptr;
+  Inode* inode = FindHeld(*status, **device);
   if (inode == nullptr) return nullptr;
   *newly = !inode->keep_fd_.exchange(true, std::memory_order_relaxed);
   if (FdIn(inode->path_fd_.load(std::memory_order_relaxed)) < 0)
@@ -285,11 +286,24 @@ Result<FileStatus> InodeTable::Status(Inode* inode) {
   {
     const Result<PathFd> directory = Open(parent);
     status = directory.ok() ? StatusAt(directory->get(), name) : directory.error();
+    if (status.ok()) {
+      const Outcome same = Verify(inode, *status, directory->get(), name);
+      if (!same.ok()) status = same.error();
+    }
   }
   Release(parent);
   if (!status.ok()) return MovedAway(status.error());
-  if (InodeKey::Of(*status) != inode->key_) return Errno(ESTALE);
   return status;
+}
+
+Outcome InodeTable::Verify(const Inode* inode, const FileStatus& status, int dir_fd,
+                           const char* name) {
+  if (!devices_.IsOf(*inode->device_, status)) {
+    const Result<DeviceRef> device = devices_.Find(status, dir_fd, name);
+    if (!device.ok()) return device.error();
+    if (*device != inode->device_) return Errno(ESTALE);
+  }
+  return InodeKey::Of(status, *inode->device_) == inode->key_ ? Ok() : Errno(ESTALE);
 }
 
 Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
@@ -312,7 +326,8 @@ Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
   if (!fd.ok()) return MovedAway(fd.error());
   const Result<FileStatus> status = StatusOf(fd->get());
   if (!status.ok()) return status.error();
-  if (InodeKey::Of(*status) != inode->key_) return Errno(ESTALE);
+  const Outcome same = Verify(inode, *status, fd->get(), "");
+  if (!same.ok()) return same.error();
   return Install(inode, std::move(*fd));
 }
 

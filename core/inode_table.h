@@ -1,6 +1,6 @@
 // The inodes that the kernel holds, and how each is reached in the backing tree.
 //
-// Floor 2. An inode of ours stands for one file of the tree, told apart by mount, device, number
+// Floor 2. An inode of ours stands for one file of the tree, told apart by file system, number
 // and birth time. It is reached by an O_PATH descriptor when one is cached, and otherwise by its
 // location: the directory and name where it was last seen, opened component by component without
 // following symlinks and accepted only if it is still the same file (else ESTALE, upon which the
@@ -33,19 +33,18 @@
 
 namespace shuntfs {
 
-// What makes two sightings the same file. Birth time tells a new file from an old one whose number
-// it got.
+// What makes two sightings the same file, on whatever mount of its file system. Birth time tells a
+// new file from an old one whose number it got.
 struct InodeKey {
-  uint64_t mount_id = 0;
-  dev_t dev = 0;
+  uint64_t file_system = 0;  // BackingDevice::id
   uint64_t ino = 0;
   int64_t birth_ns = 0;
 
-  static InodeKey Of(const FileStatus& status);
+  static InodeKey Of(const FileStatus& status, const BackingDevice& device);
   friend bool operator==(const InodeKey&, const InodeKey&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const InodeKey& k) {
-    return H::combine(std::move(h), k.mount_id, k.dev, k.ino, k.birth_ns);
+    return H::combine(std::move(h), k.file_system, k.ino, k.birth_ns);
   }
 };
 
@@ -55,6 +54,7 @@ class Inode {
   const InodeKey& key() const { return key_; }
   mode_t type() const { return type_; }  // S_IFMT bits
   const BackingDevice& device() const { return *device_; }
+  const DeviceRef& device_ref() const { return device_; }
 
   // The size seen last: a hint for what a truncate will cost.
   void NoteSize(uint64_t bytes) { size_hint_.store(bytes, std::memory_order_relaxed); }
@@ -72,7 +72,7 @@ class Inode {
   NodeId nodeid_;
   InodeKey key_;
   mode_t type_ = 0;
-  const BackingDevice* device_ = nullptr;
+  DeviceRef device_;
   std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
 
@@ -112,7 +112,8 @@ class PathFd {
 class InodeTable {
  public:
   // `root` is the O_PATH descriptor of SRC. `path_fd_limit`: how many descriptors may be cached.
-  InodeTable(UniqueFd root, const FileStatus& root_status, const BackingDevice* root_device,
+  // `devices` outlives the table.
+  InodeTable(UniqueFd root, const FileStatus& root_status, DeviceTable& devices,
              uint64_t path_fd_limit);
   ~InodeTable();
 
@@ -122,10 +123,10 @@ class InodeTable {
 
   // The inode of the file seen as `name` in `parent`, with one more lookup counted. Null when the
   // table is full.
-  Inode* Lookup(const FileStatus& status, const BackingDevice* device, Inode* parent,
+  Inode* Lookup(const FileStatus& status, const DeviceRef& device, Inode* parent,
                 std::string_view name);
   // The same for a file without a name (O_TMPFILE); `path_fd` stays with it.
-  Inode* LookupNameless(const FileStatus& status, const BackingDevice* device, UniqueFd path_fd);
+  Inode* LookupNameless(const FileStatus& status, const DeviceRef& device, UniqueFd path_fd);
 
   // The kernel drops `nlookup` lookups. False: no such inode, or more than were counted.
   bool Forget(NodeId nodeid, uint64_t nlookup);
@@ -148,7 +149,7 @@ class InodeTable {
   void MovedTo(Inode* inode, Inode* parent, std::string_view name);
   // The inode behind `status`, if the kernel holds it; with a reference to be given back with
   // Release.
-  Inode* FindHeld(const FileStatus& status);
+  Inode* FindHeld(const FileStatus& status, const BackingDevice& device);
   void Release(Inode* inode) { Drop(inode, 1, /*lookups=*/false); }
 
   // Gives back up to kPathFdEvictBatch cached descriptors; how many it were.
@@ -170,7 +171,7 @@ class InodeTable {
   };
 
   Shard& ShardOf(const InodeKey& key) { return shards_[absl::HashOf(key) % kShards]; }
-  Inode* FindOrInsert(const FileStatus& status, const BackingDevice* device, Inode* parent,
+  Inode* FindOrInsert(const FileStatus& status, const DeviceRef& device, Inode* parent,
                       std::string_view name);
   void SetLocation(Shard& shard, Inode* inode, Inode* parent, std::string_view name,
                    Inode** old_parent);
@@ -182,6 +183,8 @@ class InodeTable {
   static void GiveBack(Inode* inode);
   static int TakeIdleFd(Inode* inode);
   Result<PathFd> Reopen(Inode* inode, int depth);
+  // Whether `status`, of `name` in `dir_fd` ("": of `dir_fd` itself), is this inode's. ESTALE: no.
+  Outcome Verify(const Inode* inode, const FileStatus& status, int dir_fd, const char* name);
   // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a
   // reference; null: no location.
   Inode* LocationOf(Inode* inode, char* name);
@@ -189,6 +192,7 @@ class InodeTable {
   // Caches `fd` for the inode; the borrowed descriptor either way.
   PathFd Install(Inode* inode, UniqueFd fd);
 
+  DeviceTable& devices_;
   SlotTable<Inode> slots_;
   std::array<Shard, kShards> shards_;
   Inode* root_ = nullptr;

@@ -100,11 +100,11 @@ Action OpCreate(FileSystem& fs, Call& call) {
     // By the descriptor, so that it is the file that was made even if its name is gone by now.
     const Result<FileStatus> status = StatusOf(file->fd.get());
     if (!status.ok()) return Action::Error(status.error());
-    const Inode* inode = fs.inodes().Lookup(*status, &parent->device(), parent, *name);
+    const Inode* inode = fs.inodes().Lookup(*status, parent->device_ref(), parent, *name);
     if (inode == nullptr) return Action::Error(Errno(ENOMEM));
     entry = EntryOf(fs, *inode, *status);
   }
-  file->device = &parent->device();
+  file->device = parent->device_ref();
   file->synchronous = IsSynchronous(in.flags);
   return ReplyOpenEntry(fs, call, *entry, in.flags, std::move(file));
 }
@@ -136,9 +136,9 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   Result<UniqueFd> path = OpenEvicting(fs.inodes(), ProcFdDirectory(),
                                        FdName(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
   if (!path.ok()) return Action::Error(path.error());
-  const Inode* inode = fs.inodes().LookupNameless(*status, &parent->device(), std::move(*path));
+  const Inode* inode = fs.inodes().LookupNameless(*status, parent->device_ref(), std::move(*path));
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
-  file->device = &parent->device();
+  file->device = parent->device_ref();
   file->synchronous = IsSynchronous(in.flags);
   return ReplyOpenEntry(fs, call, EntryOf(fs, *inode, *status), in.flags,
                         std::move(file));

@@ -166,7 +166,7 @@ Action OpOpendir(FileSystem& fs, Call& call) {
     if (!fd.ok()) return Action::Error(fd.error());
     file->fd = std::move(*fd);
   }
-  file->device = &inode->device();
+  file->device = inode->device_ref();
   file->directory = std::make_unique<DirectoryBuffer>();
   abi::OpenOut out{};
   out.open_flags = abi::kFopenCacheDir;

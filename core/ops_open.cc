@@ -50,7 +50,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   }
   auto file = std::make_unique<OpenFile>();
   file->fd = std::move(*fd);
-  file->device = &inode->device();
+  file->device = inode->device_ref();
   file->synchronous = IsSynchronous(in.flags);
   OpenDirect(fs, flags, file.get());
   const Result<FileStatus> status = StatusOf(file->fd.get());

@@ -51,7 +51,9 @@ Action Remove(FileSystem& fs, Call& call, int flags) {
 void NoteMoved(FileSystem& fs, Inode* parent, int parent_fd, std::string_view name) {
   const Result<FileStatus> status = StatusAt(parent_fd, name.data(), AT_STATX_DONT_SYNC);
   if (!status.ok()) return;
-  Inode* inode = fs.inodes().FindHeld(*status);
+  const Result<DeviceRef> device = fs.devices().Find(*status, parent_fd, name.data());
+  if (!device.ok()) return;
+  Inode* inode = fs.inodes().FindHeld(*status, **device);
   if (inode == nullptr) return;
   fs.inodes().MovedTo(inode, parent, name);
   fs.inodes().Release(inode);

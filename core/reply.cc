@@ -80,9 +80,15 @@ Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* paren
   const Result<FileStatus> status =
       StatusAt(parent_fd, name, call.may_block ? 0 : AT_STATX_DONT_SYNC);
   if (!status.ok()) return status.error();
-  const BackingDevice* device = fs.devices().FindOrAdd(DeviceOf(*status), status->stx_mnt_id);
-  if (device->may_block && !call.may_block) return Errno(EAGAIN);
-  const Inode* inode = fs.inodes().Lookup(*status, device, parent, name);
+  const DeviceRef* device = &parent->device_ref();
+  Result<DeviceRef> found = Errno(0);
+  if (!fs.devices().IsOf(**device, *status)) {
+    found = fs.devices().Find(*status, parent_fd, name);
+    if (!found.ok()) return found.error();
+    device = &*found;
+  }
+  if ((*device)->may_block && !call.may_block) return Errno(EAGAIN);
+  const Inode* inode = fs.inodes().Lookup(*status, *device, parent, name);
   if (inode == nullptr) return Errno(ENOMEM);
   return EntryOf(fs, *inode, *status);
 }

@@ -17,8 +17,9 @@ class InodeTableTest : public ::testing::Test {
  protected:
   void Make(uint64_t path_fd_limit = 512) {
     const FileStatus status = tree_.Status("");
-    device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
-    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, path_fd_limit);
+    devices_ = std::make_unique<DeviceTable>(PolicyWish::kAuto, PolicyWish::kAuto);
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, *devices_, path_fd_limit);
+    device_ = table_->root()->device_ref();
   }
 
   // As LOOKUP does it, for a path below the root. The intermediate directories get a lookup too.
@@ -42,7 +43,7 @@ class InodeTableTest : public ::testing::Test {
     const Result<PathFd> fd = table_->Open(inode);
     if (!fd.ok()) return false;
     const Result<FileStatus> status = StatusOf(fd->get());
-    return status.ok() && InodeKey::Of(*status) == inode->key();
+    return status.ok() && InodeKey::Of(*status, *device_) == inode->key();
   }
 
   Errno OpenError(Inode* inode) {
@@ -56,8 +57,8 @@ class InodeTableTest : public ::testing::Test {
   }
 
   TempTree tree_;
-  DeviceTable devices_{PolicyWish::kAuto, PolicyWish::kAuto};
-  const BackingDevice* device_ = nullptr;
+  std::unique_ptr<DeviceTable> devices_;
+  DeviceRef device_;
   std::unique_ptr<InodeTable> table_;
   bool newly_ = false;
 };
@@ -169,7 +170,7 @@ TEST_F(InodeTableTest, EvictionLeavesDescriptorsInUse) {
   EXPECT_TRUE(Reaches(Lookup("b")));
   const Result<FileStatus> status = StatusOf(used->get());
   ASSERT_TRUE(status.ok());
-  EXPECT_EQ(InodeKey::Of(*status), a->key());
+  EXPECT_EQ(InodeKey::Of(*status, *device_), a->key());
 }
 
 TEST_F(InodeTableTest, IsStaleWhereAnotherFileIsInItsPlace) {
@@ -282,7 +283,7 @@ TEST_F(InodeTableTest, WhatTheKernelDoesNotHoldIsNotKept) {
   const Result<PathFd> root = table_->Open(table_->root());
   EXPECT_EQ(table_->KeepReachable(root->get(), "a", &newly_), nullptr);
   EXPECT_EQ(table_->KeepReachable(root->get(), "nothing", &newly_), nullptr);
-  EXPECT_EQ(table_->FindHeld(tree_.Status("a")), nullptr);
+  EXPECT_EQ(table_->FindHeld(tree_.Status("a"), *device_), nullptr);
   EXPECT_EQ(table_->count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);
 }
@@ -312,29 +313,28 @@ TEST_F(InodeTableTest, ANumberThatWasGivenToANewFileIsAnotherInode) {
   EXPECT_NE(new_file->nodeid(), old_file->nodeid());
 }
 
-TEST(InodeKey, IsMadeOfMountDeviceNumberAndBirth) {
+TEST(InodeKey, IsMadeOfFileSystemNumberAndBirth) {
+  BackingDevice device;
+  device.id = 1;
   FileStatus status{};
   status.stx_mask = STATX_BTIME;
   status.stx_mnt_id = 1;
-  status.stx_dev_minor = 2;
   status.stx_ino = 3;
   status.stx_btime.tv_sec = 4;
   status.stx_btime.tv_nsec = 5;
-  const InodeKey key = InodeKey::Of(status);
+  const InodeKey key = InodeKey::Of(status, device);
   EXPECT_EQ(key.birth_ns, 4'000'000'005);
-  EXPECT_EQ(InodeKey::Of(status), key);
   FileStatus other = status;
   other.stx_mnt_id = 9;
-  EXPECT_NE(InodeKey::Of(other), key);
-  other = status;
-  other.stx_dev_minor = 9;
-  EXPECT_NE(InodeKey::Of(other), key);
+  EXPECT_EQ(InodeKey::Of(other, device), key) << "the same file on another mount";
   other = status;
   other.stx_ino = 9;
-  EXPECT_NE(InodeKey::Of(other), key);
+  EXPECT_NE(InodeKey::Of(other, device), key);
   other = status;
   other.stx_mask = 0;
-  EXPECT_EQ(InodeKey::Of(other).birth_ns, 0) << "a file system without birth times";
+  EXPECT_EQ(InodeKey::Of(other, device).birth_ns, 0) << "a file system without birth times";
+  device.id = 2;
+  EXPECT_NE(InodeKey::Of(status, device), key);
 }
 
 TEST_F(InodeTableTest, ContentIsUnchangedOnlyWhenNothingSpeaksAgainstIt) {

@@ -31,8 +31,8 @@ class InodeTableThreadsTest : public ::testing::Test {
         tree_.File("d" + std::to_string(d) + "/f" + std::to_string(f));
     }
     const FileStatus status = tree_.Status("");
-    device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
-    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, /*path_fd_limit=*/4);
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, /*path_fd_limit=*/4);
+    device_ = table_->root()->device_ref();
   }
 
   Inode* Lookup(Inode* parent, const std::string& name) {
@@ -54,14 +54,14 @@ class InodeTableThreadsTest : public ::testing::Test {
       const Result<PathFd> path = table_->Open(file);
       if (!path.ok()) return false;
       const Result<FileStatus> status = StatusOf(path->get());
-      good = good && status.ok() && InodeKey::Of(*status) == file->key();
+      good = good && status.ok() && InodeKey::Of(*status, *device_) == file->key();
     }
     return table_->Forget(file->nodeid(), 1) && good;
   }
 
   TempTree tree_;
   DeviceTable devices_{PolicyWish::kAuto, PolicyWish::kAuto};
-  const BackingDevice* device_ = nullptr;
+  DeviceRef device_;
   std::unique_ptr<InodeTable> table_;
 };
 
@@ -117,7 +117,7 @@ TEST_F(InodeTableThreadsTest, AFileIsMovedWhileOthersReachIt) {
           continue;
         }
         const Result<FileStatus> status = StatusOf(path->get());
-        if (!status.ok() || InodeKey::Of(*status) != file->key()) ++wrong;
+        if (!status.ok() || InodeKey::Of(*status, *device_) != file->key()) ++wrong;
         table_->EvictPathFds();
       }
     });

@@ -74,7 +74,7 @@ class DescribeOpenTest : public ::testing::Test {
   static abi::OpenOut Describe(FileSystem& fs, const BackingDevice& device, bool unchanged = false,
                                uint32_t requested = 0) {
     OpenFile file;
-    file.device = &device;
+    file.device = std::make_shared<const BackingDevice>(device);
     const abi::OpenOut out = DescribeOpen(fs, kFile, unchanged, requested, &file);
     EndOpen(fs, file);
     return out;
@@ -170,14 +170,12 @@ class OpenEvictingTest : public ::testing::Test {
  protected:
   OpenEvictingTest() {
     const FileStatus status = tree_.Status("");
-    device_ = devices_.FindOrAdd(DeviceOf(status), status.stx_mnt_id);
     table_ =
-        std::make_unique<InodeTable>(tree_.OpenRoot(), status, device_, /*path_fd_limit=*/10'000);
+        std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, /*path_fd_limit=*/10'000);
   }
 
   TempTree tree_;
   DeviceTable devices_{PolicyWish::kAuto, PolicyWish::kAuto};
-  const BackingDevice* device_ = nullptr;
   std::unique_ptr<InodeTable> table_;
 };
 
@@ -188,7 +186,8 @@ TEST_F(OpenEvictingTest, GivesCachedDescriptorsBackForIt) {
   std::vector<Inode*> inodes;
   for (int i = 0; i < kFiles; ++i) {
     const std::string name = "f" + std::to_string(i);
-    inodes.push_back(table_->Lookup(tree_.Status(name), device_, table_->root(), name));
+    inodes.push_back(
+        table_->Lookup(tree_.Status(name), table_->root()->device_ref(), table_->root(), name));
     const Result<PathFd> path = table_->Open(inodes.back());
     ASSERT_TRUE(path.ok()) << i << ": errno " << path.error().value();
   }

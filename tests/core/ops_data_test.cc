@@ -128,7 +128,7 @@ TEST_F(DataTest, AWriteToFuseIsDoneByACall) {
   const uint64_t fh = OpenFileNamed("f", O_RDWR);
   OpenFile* file = client_.fs().handles().Find(FileHandle(fh));
   const BackingDevice fuse = ClassifyFileSystem("fuse.other", PolicyWish::kAuto, PolicyWish::kAuto);
-  file->device = &fuse;
+  file->device = std::make_shared<const BackingDevice>(fuse);
   EXPECT_TRUE(Write(fh, "x").transfer.by_call);
   EXPECT_TRUE(Write(fh, "x", O_DIRECT).transfer.by_call);
   abi::ReadIn read{};
@@ -136,7 +136,7 @@ TEST_F(DataTest, AWriteToFuseIsDoneByACall) {
   read.size = 512;
   EXPECT_FALSE(client_.Send(Opcode::kRead, node_, read).transfer.by_call);
   const BackingDevice disk = ClassifyFileSystem("ext4", PolicyWish::kAuto, PolicyWish::kAuto);
-  file->device = &disk;
+  file->device = std::make_shared<const BackingDevice>(disk);
   EXPECT_FALSE(Write(fh, "x").transfer.by_call);
 }
 

@@ -1,8 +1,10 @@
-// FORGET, BATCH_FORGET, INTERRUPT, and what the kernel may keep for how long.
+// FORGET, BATCH_FORGET, INTERRUPT, what is known of file systems below SRC, and what the kernel may
+// keep for how long.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -75,6 +77,48 @@ TEST_F(Caches, BatchForget) {
   }));
   // What was forgotten is found again.
   EXPECT_TRUE(Exists(Mnt("f77")));
+}
+
+// A tmpfs below SRC was seen and is gone, and a FUSE mount that nobody serves has got its device
+// number. Lookups in it wait on threads that may wait, and others are served meanwhile.
+TEST_F(Caches, ARecycledDeviceNumberStopsNobody) {
+  Serves("LOOKUP");
+  ASSERT_EQ(mkdir(Src("place").c_str(), 0755), 0);
+  ASSERT_TRUE(WriteFile(Src("other"), "answers"));
+  File silent;
+  // The kernel gives out the lowest number that is free; others on the machine take some, too.
+  const bool recycled = Eventually([&] {
+    if (mount("tmpfs", Src("place").c_str(), "tmpfs", 0, "size=1m,mode=0755") != 0) return false;
+    const unsigned number = minor(StatOf(Src("place")).st_dev);
+    WriteFile(Src("place/seen"), "x");
+    EXPECT_EQ(ReadFile(Mnt("place/seen")), "x");
+    EXPECT_TRUE(Eventually([&] {
+      DropDentriesAndInodes();
+      return umount2(Src("place").c_str(), 0) == 0;
+    }));
+    silent = File("/dev/fuse", O_RDWR);
+    const std::string options =
+        "fd=" + std::to_string(silent.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
+    if (mount("silent", Src("place").c_str(), "fuse", 0, options.c_str()) != 0) return false;
+    if (FindMount(Src("place")).connection == static_cast<int>(number)) return true;
+    umount2(Src("place").c_str(), MNT_DETACH);
+    return false;
+  });
+  ASSERT_TRUE(recycled);
+  const uint64_t offloaded = Status().offloaded;
+  const pid_t child = Spawn(kRoot, [&] {
+    silent.Close();
+    struct stat info = {};
+    stat(Mnt("place/file").c_str(), &info);
+    return 0;
+  });
+  if (OverRing(Config().mode)) {
+    EXPECT_TRUE(Eventually([&] { return Status().offloaded > offloaded; }));
+  }
+  EXPECT_EQ(ReadFile(Mnt("other")), "answers");
+  EXPECT_TRUE(AbortConnection(FindMount(Src("place")).connection));
+  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(umount2(Src("place").c_str(), MNT_DETACH), 0);
 }
 
 // A request that waits for a file system that does not answer: the caller's signal must reach
