@@ -50,7 +50,7 @@ struct BackingDevice {
   bool wants_flush = false;
   bool in_memory = false;  // tmpfs: reads and writes never wait for a device
   // FUSE: of a direct write that was taken in part, only a system call tells how much; io_uring's
-  // asynchronous one gets EIO (fs/fuse/file.c, fuse_get_res_by_io).
+  // asynchronous one gets EIO (fs/fuse/file.c, fuse_get_res_by_io). Reads go the same way.
   bool writes_by_call = false;
   IoPolicy read = IoPolicy::kPlain;
   IoPolicy write = IoPolicy::kPlain;

@@ -1,7 +1,7 @@
 #include "core/open_flags.h"
 
+#include "core/base/limits.h"
 #include "core/protocol/abi.h"
-
 #include "core/sys/proc_fd.h"
 
 namespace shuntfs {
@@ -75,7 +75,7 @@ void EndOpen(FileSystem& fs, const OpenFile& file) {
 
 Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,
                               mode_t mode) {
-  while (true) {
+  for (int round = 0;; ++round) {
     const int fd = openat(directory_fd, name, flags, mode);
     if (fd >= 0) {
       // io_uring takes O_NONBLOCK on a regular file for "never wait for the disk".
@@ -85,7 +85,7 @@ Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* 
     }
     const Errno error = Errno::Last();
     const bool full = error == Errno(EMFILE) || error == Errno(ENFILE);
-    if (!full || inodes.EvictPathFds() == 0) return error;
+    if (!full || round == kMaxEvictRounds || inodes.EvictPathFds() == 0) return error;
   }
 }
 

@@ -23,6 +23,13 @@ dev_t DecodeDevice(uint32_t word) {
   return makedev((word & 0xfff00) >> 8, (word & 0xff) | ((word >> 12) & 0xfff00));
 }
 
+// The entry of a name that was just made. ESTALE makes the kernel look it up: a file system that
+// may block was mounted there meanwhile.
+Result<abi::EntryOut> LookupMade(FileSystem& fs, const Call& call, Inode* parent, int parent_fd,
+                                 const char* name) {
+  return LookupEntry(fs, call, parent, parent_fd, name).value_or(Errno(ESTALE));
+}
+
 // Makes a name with `make(parent_fd, name)`, a system call that returns 0 or -1, and replies with
 // the entry.
 template <typename Make>
@@ -43,7 +50,7 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
       const Outcome done = FromSyscall(make(directory->get(), name.data()));
       if (!done.ok()) return Action::Error(done.error());
     }
-    entry = LookupEntry(fs, call, parent, directory->get(), name.data());
+    entry = LookupMade(fs, call, parent, directory->get(), name.data());
   }
   return entry.ok() ? ReplyWith(call, *entry) : Action::Error(entry.error());
 }
@@ -193,7 +200,7 @@ Action OpLink(FileSystem& fs, Call& call) {
     const Outcome done = FromSyscall(linkat(ProcFdDirectory(), FdName(old->get()).c_str(),
                                             directory->get(), name->data(), AT_SYMLINK_FOLLOW));
     if (!done.ok()) return Action::Error(done.error());
-    entry = LookupEntry(fs, call, parent, directory->get(), name->data());
+    entry = LookupMade(fs, call, parent, directory->get(), name->data());
   }
   return entry.ok() ? ReplyWith(call, *entry) : Action::Error(entry.error());
 }

@@ -68,6 +68,9 @@ Action OpRead(FileSystem& fs, Call& call) {
   transfer.kind = Transfer::Kind::kRead;
   transfer.policy = file->device->read;
   transfer.may_block = file->device->may_block;
+  // io_uring polls a file on FUSE whose server answers EAGAIN, finds it ready and asks the server
+  // again, without end and without telling anybody.
+  transfer.by_call = file->device->writes_by_call;
   transfer.at_once = file->at_once;
   transfer.offset = in.offset;
   transfer.bytes = in.size;

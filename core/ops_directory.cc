@@ -139,8 +139,8 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
     if (plus && !IsDots(entry.name)) {
       // An entry that cannot be looked up now (gone, or on a file system that may block) is listed
       // all the same.
-      const Result<abi::EntryOut> found = LookupEntry(fs, call, inode, file->fd.get(), entry.name);
-      if (found.ok()) entry_out = *found;
+      const auto found = LookupEntry(fs, call, inode, file->fd.get(), entry.name);
+      if (found && found->ok()) entry_out = **found;
     }
     const uint64_t ino =
         entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);

@@ -9,14 +9,15 @@ Action OpLookup(FileSystem& fs, Call& call) {
   if (parent == nullptr) return Action::Error(Errno(ESTALE));
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  Result<abi::EntryOut> entry = Errno(0);
+  std::optional<Result<abi::EntryOut>> found;
   {
     const Result<PathFd> directory = fs.inodes().Open(parent);
     if (!directory.ok()) return Action::Error(directory.error());
-    entry = LookupEntry(fs, call, parent, directory->get(), name->data());
+    found = LookupEntry(fs, call, parent, directory->get(), name->data());
   }
+  if (!found) return Action::Offload();
+  const Result<abi::EntryOut>& entry = *found;
   if (entry.ok()) return ReplyWith(call, *entry);
-  if (entry.error() == Errno(EAGAIN)) return Action::Offload();
   const CacheTimeout timeout = fs.timeouts().negative;
   if (entry.error() == Errno(ENOENT) && !timeout.zero()) {
     abi::EntryOut nothing{};  // nodeid 0: the kernel may remember that there is no such name

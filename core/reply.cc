@@ -71,8 +71,8 @@ abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus
   return entry;
 }
 
-Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd,
-                                  const char* name) {
+std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& call, Inode* parent,
+                                                 int parent_fd, const char* name) {
   // A directory of another FUSE mount can list longer names than any path may have.
   if (std::strlen(name) > kNameMax) return Errno(ENAMETOOLONG);
   // Without AT_STATX_DONT_SYNC the root of a dead network mount below SRC would hold this thread
@@ -87,7 +87,7 @@ Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* paren
     if (!found.ok()) return found.error();
     device = &*found;
   }
-  if ((*device)->may_block && !call.may_block) return Errno(EAGAIN);
+  if ((*device)->may_block && !call.may_block) return std::nullopt;
   const Inode* inode = fs.inodes().Lookup(*status, *device, parent, name);
   if (inode == nullptr) return Errno(ENOMEM);
   return EntryOf(fs, *inode, *status);

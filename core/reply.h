@@ -5,6 +5,7 @@
 #define SHUNTFS_CORE_REPLY_H_
 
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "core/file_system.h"
@@ -29,10 +30,11 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
 // The entry for an inode whose lookup was counted.
 abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus& status);
 
-// Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. The
-// device of the file is found as well; EAGAIN: it may block and the call may not.
-Result<abi::EntryOut> LookupEntry(FileSystem& fs, const Call& call, Inode* parent, int parent_fd,
-                                  const char* name);
+// Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. No
+// value: the file lies on a file system that may block, and the call may not; nothing was counted.
+// No errno says that, because the backing file system may answer with any.
+std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& call, Inode* parent,
+                                                 int parent_fd, const char* name);
 
 }  // namespace shuntfs
 

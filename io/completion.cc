@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "core/base/limits.h"
+
 namespace shuntfs {
 
 CommandVerdict JudgeCommand(RingCommand command, int res) {
@@ -24,8 +26,9 @@ CommandVerdict JudgeCommand(RingCommand command, int res) {
   }
 }
 
-TransferVerdict JudgeTransfer(uint32_t done, uint32_t bytes, int res) {
-  if (res == -EINTR || res == -EAGAIN) return TransferVerdict::kRetry;
+TransferVerdict JudgeTransfer(uint32_t done, uint32_t bytes, uint32_t retries, int res) {
+  if (res == -EAGAIN && retries < kMaxWaitingRetries) return TransferVerdict::kRetry;
+  if (res == -EINTR && retries < kMaxInterruptedRetries) return TransferVerdict::kRetry;
   if (res <= 0 || static_cast<uint32_t>(res) >= bytes - done) return TransferVerdict::kDone;
   return TransferVerdict::kMore;
 }

@@ -27,8 +27,10 @@ enum class TransferVerdict : uint8_t {
   kRetry,  // nothing was moved: submit the same again
 };
 
-// `done` bytes of `bytes` were moved before; the completion says `res`.
-TransferVerdict JudgeTransfer(uint32_t done, uint32_t bytes, int res);
+// `done` bytes of `bytes` were moved before, and the rest was submitted `retries` times again since
+// any was moved; the completion says `res`. A backing file system can answer EAGAIN or EINTR
+// to every request, so both are retried a limited number of times.
+TransferVerdict JudgeTransfer(uint32_t done, uint32_t bytes, uint32_t retries, int res);
 
 }  // namespace shuntfs
 

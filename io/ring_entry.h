@@ -137,6 +137,7 @@ class RingEntry {
   // The transfer in work, and how much of it is done.
   Transfer transfer;
   uint32_t done_bytes = 0;
+  uint32_t retries = 0;  // since bytes were moved last
   // Handed to another worker and not committed yet.
   bool away = false;
   // The request from its arrival to its answer, as others may see it.

@@ -253,7 +253,7 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   const bool moves =
       entry.transfer.kind == Transfer::Kind::kRead || entry.transfer.kind == Transfer::Kind::kWrite;
   const uint32_t bytes = moves ? entry.transfer.bytes : 0;
-  const TransferVerdict verdict = JudgeTransfer(entry.done_bytes, bytes, res);
+  const TransferVerdict verdict = JudgeTransfer(entry.done_bytes, bytes, entry.retries, res);
   if (res < 0 && moves && FallBackToBuffered(&entry.transfer, Errno(-res))) {
     QueueTransfer(entry);
     return;
@@ -261,10 +261,12 @@ void RingWorker::OnTransfer(RingEntry& entry, int res) {
   if (verdict == TransferVerdict::kRetry) {
     // "Again" means that it would have to wait: then a kernel worker shall.
     entry.transfer.may_block = true;
+    ++entry.retries;
     QueueTransfer(entry);
     return;
   }
   if (moves && res > 0) {
+    entry.retries = 0;
     entry.done_bytes += static_cast<uint32_t>(res);
     CountTransfer(entry, static_cast<uint64_t>(res));
   }
@@ -402,6 +404,7 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
     case Action::Kind::kTransfer:
       entry.transfer = action.transfer;
       entry.done_bytes = 0;
+      entry.retries = 0;
       StartTransfer(entry);
       return;
     case Action::Kind::kOffload:

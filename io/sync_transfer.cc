@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "core/base/limits.h"
+
 namespace shuntfs {
 namespace {
 
@@ -32,14 +34,16 @@ int64_t RunTransfer(Transfer transfer, std::span<std::byte> payload, ThreadIdent
   const bool reads = transfer.kind == Transfer::Kind::kRead;
   if (!reads) identity.SetStripsSuid(transfer.strips_suid);
   uint32_t done = 0;
+  uint32_t interrupted = 0;
   while (done < transfer.bytes) {
     const ssize_t n =
         MoveOnce(transfer, payload.data() + done, transfer.bytes - done, transfer.offset + done);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINTR && ++interrupted <= kMaxInterruptedRetries) continue;
     if (n < 0 && FallBackToBuffered(&transfer, Errno::Last())) continue;
     if (n < 0 && done == 0) return -errno;
     if (n <= 0) break;
     done += static_cast<uint32_t>(n);
+    interrupted = 0;
   }
   (reads ? counters.plain_read_bytes : counters.plain_write_bytes).Add(done);
   if (transfer.buffered_fd >= 0)

@@ -61,6 +61,18 @@ inline constexpr uint64_t kLargeFileBytes = 256ULL << 20;
 // copy_file_range copies at most this much before it looks whether the caller was interrupted.
 inline constexpr uint64_t kCopyChunkBytes = 64ULL << 20;
 
+// A transfer that would have to wait (EAGAIN) is submitted again to a thread that may. A backing
+// file system that answers EAGAIN there means it, so it is the answer.
+inline constexpr uint32_t kMaxWaitingRetries = 1;
+
+// A kernel worker that waits for a network or FUSE file system gives up (EINTR) when it is to start
+// another worker, and nothing tells that from the answer of such a file system.
+inline constexpr uint32_t kMaxInterruptedRetries = 8;
+
+// How often an open that finds no free descriptor has idle ones of cached inodes closed before it
+// fails. A backing file system that answers EMFILE itself must not cost the whole cache.
+inline constexpr int kMaxEvictRounds = 16;
+
 // Threads that run what may block for long, started on demand: as many requests can hang on a dead
 // network file system before others wait for it.
 inline constexpr int kSlowPoolThreads = 64;

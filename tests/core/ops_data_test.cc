@@ -123,7 +123,7 @@ TEST_F(DataTest, AWriteThatWaitsForTheDiskIsNotDoneOnTheThread) {
   EXPECT_TRUE(transfer.may_block);
 }
 
-TEST_F(DataTest, AWriteToFuseIsDoneByACall) {
+TEST_F(DataTest, DataOnFuseIsMovedByACall) {
   tree_.File("f");
   const uint64_t fh = OpenFileNamed("f", O_RDWR);
   OpenFile* file = client_.fs().handles().Find(FileHandle(fh));
@@ -134,10 +134,11 @@ TEST_F(DataTest, AWriteToFuseIsDoneByACall) {
   abi::ReadIn read{};
   read.fh = fh;
   read.size = 512;
-  EXPECT_FALSE(client_.Send(Opcode::kRead, node_, read).transfer.by_call);
+  EXPECT_TRUE(client_.Send(Opcode::kRead, node_, read).transfer.by_call);
   const BackingDevice disk = ClassifyFileSystem("ext4", PolicyWish::kAuto, PolicyWish::kAuto);
   file->device = std::make_shared<const BackingDevice>(disk);
   EXPECT_FALSE(Write(fh, "x").transfer.by_call);
+  EXPECT_FALSE(client_.Send(Opcode::kRead, node_, read).transfer.by_call);
 }
 
 TEST_F(DataTest, FsyncWaitsElsewhere) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 
+#include "core/base/limits.h"
 #include "io/user_data.h"
 
 namespace shuntfs {
@@ -43,24 +44,42 @@ TEST(JudgeTransfer, IsAFunctionOfWhatIsDoneAndTheResult) {
   struct Row {
     uint32_t done;
     uint32_t bytes;
+    uint32_t retries;
     int res;
     TransferVerdict verdict;
   };
   using enum TransferVerdict;
   const Row rows[] = {
-      {0, 4096, 4096, kDone},       {0, 4096, 100, kMore},
-      {100, 4096, 3996, kDone},     {100, 4096, 3995, kMore},
-      {0, 4096, 0, kDone},  // the end of the file
-      {100, 4096, 0, kDone},        {0, 4096, -EIO, kDone},
-      {100, 4096, -ENOSPC, kDone},  {0, 4096, -EINTR, kRetry},
-      {100, 4096, -EAGAIN, kRetry}, {0, 0, 0, kDone},  // fsync
-      {0, 0, -EIO, kDone},          {0, 0xffffffff, 0x7fffffff, kMore},
-      {0, 100, 101, kDone},  // more than asked for cannot be, and must not go on for ever
+      {0, 4096, 0, 4096, kDone},       {0, 4096, 0, 100, kMore},
+      {100, 4096, 0, 3996, kDone},     {100, 4096, 0, 3995, kMore},
+      {0, 4096, 0, 0, kDone},  // the end of the file
+      {100, 4096, 0, 0, kDone},        {0, 4096, 0, -EIO, kDone},
+      {100, 4096, 0, -ENOSPC, kDone},  {0, 4096, 0, -EINTR, kRetry},
+      {100, 4096, 0, -EAGAIN, kRetry}, {0, 0, 0, 0, kDone},  // fsync
+      {0, 0, 0, -EIO, kDone},          {0, 0xffffffff, 0, 0x7fffffff, kMore},
+      {0, 100, 0, 101, kDone},   // more than asked for cannot be, and must not be continued
+      {0, 4096, 1, 100, kMore},  // progress does not depend on retries
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(JudgeTransfer(row.done, row.bytes, row.res), row.verdict)
+    EXPECT_EQ(JudgeTransfer(row.done, row.bytes, row.retries, row.res), row.verdict)
         << row.done << " of " << row.bytes << ", " << row.res;
   }
+}
+
+// A backing file system may give the same answer to every request.
+TEST(JudgeTransfer, RetriesALimitedNumberOfTimes) {
+  using enum TransferVerdict;
+  const auto retries_of = [](uint32_t done, uint32_t bytes, int res) {
+    uint32_t retries = 0;
+    while (retries < 100 && JudgeTransfer(done, bytes, retries, res) == kRetry) ++retries;
+    return retries;
+  };
+  EXPECT_EQ(retries_of(0, 4096, -EAGAIN), 1u);
+  EXPECT_EQ(retries_of(100, 4096, -EAGAIN), 1u);
+  EXPECT_EQ(retries_of(0, 0, -EAGAIN), 1u) << "fsync";
+  EXPECT_EQ(retries_of(0, 4096, -EINTR), kMaxInterruptedRetries);
+  EXPECT_EQ(retries_of(0, 0, -EINTR), kMaxInterruptedRetries) << "fsync";
+  EXPECT_EQ(retries_of(0, 4096, -EIO), 0u);
 }
 
 TEST(UserData, KeepsKindAndEntry) {

@@ -38,7 +38,7 @@ bool Says(const char* path, std::string_view operation, std::string_view what) {
 
 // The negative errno that the file says of `operation`, or 0.
 int Failure(const char* path, std::string_view operation) {
-  for (const int error : {EIO, ENOSPC, EDQUOT, EFBIG, ESTALE}) {
+  for (const int error : {EIO, ENOSPC, EDQUOT, EFBIG, ESTALE, EAGAIN, EINTR}) {
     if (Says(path, operation, ErrorName(error))) return -error;
   }
   return 0;
@@ -55,6 +55,7 @@ int GetAttr(const char* path, struct stat* info, fuse_file_info*) {
     info->st_nlink = 2;
     return 0;
   }
+  if (const int failure = Failure(path, "lookup"); failure != 0) return failure;
   const std::string* content = Find(path);
   if (content == nullptr) return -ENOENT;
   info->st_mode = S_IFREG | 0644;
@@ -67,6 +68,8 @@ int Create(const char* path, mode_t, fuse_file_info*) {
   Files()[path];
   return 0;
 }
+
+int Open(const char* path, fuse_file_info*) { return Failure(path, "open"); }
 
 int Truncate(const char* path, off_t size, fuse_file_info*) {
   std::string* content = Find(path);
@@ -106,6 +109,7 @@ int Serve(const std::string& directory) {
   operations.init = Init;
   operations.getattr = GetAttr;
   operations.create = Create;
+  operations.open = Open;
   operations.truncate = Truncate;
   operations.read = Read;
   operations.write = Write;

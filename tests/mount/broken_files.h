@@ -1,5 +1,6 @@
 // A FUSE file system in one directory whose files fail as their names say: "OPERATION.ERROR".
 //
+//   lookup.EAGAIN   there is no such file: every lookup of it fails so; open.EINTR, ...
 //   read.EIO        every read fails with EIO
 //   write.ENOSPC    every write fails with ENOSPC; so fsync.EDQUOT, flush.ESTALE (at close), ...
 //   write.SHORT     writes take kPartBytes at a time; read.SHORT gives as much

@@ -24,7 +24,7 @@ namespace {
 
 constexpr size_t kBytes = 64 << 10;
 constexpr int kCallerFlags[] = {0, O_DIRECT};
-constexpr const char* kErrors[] = {"EIO", "ENOSPC", "EDQUOT", "EFBIG", "ESTALE"};
+constexpr const char* kErrors[] = {"EIO", "ENOSPC", "EDQUOT", "EFBIG", "ESTALE", "EAGAIN", "EINTR"};
 
 AlignedBuffer Aligned(const std::string& content) {
   AlignedBuffer buffer(content.size());
@@ -165,6 +165,25 @@ TEST_F(Errors, OfFsyncAndClose) {
         WriteBroken(dir + "/flush." + error, flags, t);
       });
     }
+  }
+}
+
+// A thread that may wait takes every error as it is: EAGAIN is no request to try on another thread.
+TEST_F(Errors, OfLookupsAndOpens) {
+  ServesAny({"LOOKUP"});
+  const uint64_t offloaded = plain() ? 0 : Status().offloaded;
+  for (const std::string error : kErrors) {
+    SCOPED_TRACE(error);
+    ASSERT_TRUE(WriteFile(Src("broken/open." + error), "x"));
+    SameAsInSource("broken", [&](const std::string& dir, Transcript& t) {
+      t.Done("lookup", access((dir + "/lookup." + error).c_str(), F_OK));
+      t.Done("open", File(dir + "/open." + error, O_RDONLY).get());
+    });
+  }
+  // Each request is offloaded once; the kernel looks a name up again after ESTALE, and may after
+  // others.
+  if (OverRing(Config().mode)) {
+    EXPECT_LE(Status().offloaded - offloaded, 16 * std::size(kErrors));
   }
 }
 
