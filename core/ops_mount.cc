@@ -13,13 +13,14 @@ namespace shuntfs {
 namespace {
 
 // The file attribute controls that chattr, lsattr and their like use: fixed size, no pointers
-// inside.
+// inside. The daemon carries them out as root, so one that changes something may be listed only if
+// the kernel checks its caller: under these numbers it does (vfs_fileattr_set), and the numbers of
+// 32-bit programs (FS_IOC32_SETFLAGS) it translates for 32-bit programs before it checks. From a
+// 64-bit program it passes those on unchecked, so they are answered as on the original: ENOTTY.
 bool IsAttributeControl(uint32_t command) {
   switch (command) {
     case FS_IOC_GETFLAGS:
     case FS_IOC_SETFLAGS:
-    case FS_IOC32_GETFLAGS:
-    case FS_IOC32_SETFLAGS:
     case FS_IOC_GETVERSION:
     case FS_IOC_FSGETXATTR:
     case FS_IOC_FSSETXATTR:
@@ -27,13 +28,6 @@ bool IsAttributeControl(uint32_t command) {
     default:
       return false;
   }
-}
-
-// The file systems read and write an int for these two, whatever the number says (ioctl_iflags(2)).
-uint32_t NativeCommand(uint32_t command) {
-  if (command == FS_IOC32_GETFLAGS) return FS_IOC_GETFLAGS;
-  if (command == FS_IOC32_SETFLAGS) return FS_IOC_SETFLAGS;
-  return command;
 }
 
 }  // namespace
@@ -83,7 +77,7 @@ Action OpIoctl(FileSystem& fs, Call& call) {
     return Action::Error(Errno(EINVAL));
   }
   std::memcpy(argument, call.request.payload.data(), in.in_size);
-  const int result = ioctl(file->fd.get(), NativeCommand(in.cmd), argument);
+  const int result = ioctl(file->fd.get(), in.cmd, argument);
   if (result < 0) return Action::Error(Errno::Last());
   if (call.reply.size() < sizeof(abi::IoctlOut) + in.out_size) return Action::Error(Errno(EIO));
   std::memcpy(call.reply.data() + sizeof(abi::IoctlOut), argument, in.out_size);

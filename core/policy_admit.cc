@@ -39,8 +39,7 @@ bool Changes(const Request& request) {
       return (request.As<abi::AccessIn>().mask & W_OK) != 0;
     case Opcode::kIoctl: {
       const uint32_t command = request.As<abi::IoctlIn>().cmd;
-      return command == FS_IOC_SETFLAGS || command == FS_IOC32_SETFLAGS ||
-             command == FS_IOC_FSSETXATTR;
+      return command == FS_IOC_SETFLAGS || command == FS_IOC_FSSETXATTR;
     }
     default:
       return false;
