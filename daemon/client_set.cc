@@ -1,5 +1,6 @@
 #include "daemon/client_set.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,12 @@ constexpr std::chrono::seconds kStreamPatience{30};
 constexpr size_t kMaxUnread = size_t{256} << 10;
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// Whether the peer has closed its socket. One that only will not send any more has not.
+bool HasHungUp(int fd) {
+  pollfd state{fd, 0, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
+}
 
 }  // namespace
 
@@ -99,6 +106,9 @@ bool ClientSet::Receive(Client* client, const Protocol& protocol) {
   if (count == 0) return false;
   if (client->answered) return true;  // Of a client that stays nothing more is expected.
   client->received.append(buffer.data(), static_cast<size_t>(count));
+  // What was asked is not done for someone who has given up: the daemon may have been stopped for
+  // hours, and the command has told its user that it failed.
+  if (HasHungUp(client->fd.get())) return false;
   std::optional<Answer> answer = protocol(client->received);
   if (!answer) return true;
   client->answer = std::move(answer->text);

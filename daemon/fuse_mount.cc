@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <fuse_log.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
@@ -14,9 +16,12 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/sys/proc_fd.h"
 #include "daemon/mount_table.h"
 
 namespace shuntfs {
@@ -67,6 +72,26 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
+std::string ConnectionDirectory(uint32_t minor) {
+  return absl::StrFormat("/sys/fs/fuse/connections/%d", minor);
+}
+
+// The connection's number, where the kernel tells (fuse_dev_show_fdinfo); no value elsewhere.
+std::optional<uint32_t> ConnectionOf(int fuse_fd) {
+  std::ifstream info(absl::StrFormat("/proc/self/fdinfo/%d", fuse_fd));
+  std::string name;
+  uint32_t number = 0;
+  while (info >> name) {
+    if (name == "fuse_connection:" && info >> number) return number;
+  }
+  return std::nullopt;
+}
+
+bool HasEnded(int fuse_fd) {
+  pollfd state{fuse_fd, POLLIN, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
@@ -96,16 +121,23 @@ absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
   }
 
   std::unique_ptr<FuseMount> mount(new FuseMount(mountpoint, std::move(fd)));
+  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
+  if (!there.ok()) return there.status();
   const absl::StatusOr<MountTable> table = ReadMountTable();
   if (!table.ok()) return table.status();
-  const MountEntry* entry = FindMount(*table, mountpoint);
-  if (entry == nullptr || !entry->IsShuntfs()) {
+  const MountEntry* entry = FindMountId(*table, there->identity.mount_id);
+  // While the connection lives, no other mount has its number.
+  if (entry == nullptr || !entry->IsShuntfs() || entry->minor != there->identity.minor ||
+      ConnectionOf(mount->fd_.get()).value_or(entry->minor) != entry->minor ||
+      HasEnded(mount->fd_.get())) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s was mounted, but the mount table does not show it; was it unmounted just now?",
         mountpoint));
   }
-  mount->major_ = entry->major;
-  mount->minor_ = entry->minor;
+  mount->identity_ = there->identity;
+  struct stat status {};
+  if (stat(ConnectionDirectory(entry->minor).c_str(), &status) == 0)
+    mount->connection_inode_ = status.st_ino;
   return mount;
 }
 
@@ -114,30 +146,39 @@ FuseMount::~FuseMount() {
 }
 
 bool FuseMount::IsMounted() const {
-  const absl::StatusOr<MountTable> table = ReadMountTable();
-  return !table.ok() || HasDevice(*table, major_, minor_);
+  return identity_.mount_id != 0 && shuntfs::IsMounted(identity_);
 }
 
 UnmountOutcome FuseMount::Unmount(bool lazy) const {
-  const absl::StatusOr<MountTable> table = ReadMountTable();
-  if (table.ok()) {
-    const MountEntry* entry = FindMount(*table, mountpoint_);
-    if (entry == nullptr) return {};
-    if (entry->major != major_ || entry->minor != minor_) {
-      return {UnmountOutcome::Kind::kFailed,
-              absl::StrFormat("something else (%s) is mounted on top of it", entry->source)};
-    }
-  }
-  return shuntfs::Unmount(mountpoint_, lazy);
+  return shuntfs::Unmount(mountpoint_, identity_, lazy);
 }
 
+absl::StatusOr<UniqueFd> FuseMount::OpenRoot() const {
+  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint_);
+  if (!there.ok()) return there.status();
+  if (!there->identity.Matches(identity_))
+    return absl::NotFoundError(absl::StrFormat("another mount is at %s", mountpoint_));
+  UniqueFd root(openat(there->root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (root.valid()) return root;
+  return absl::UnavailableError(absl::StrFormat("%s: %s", mountpoint_, std::strerror(errno)));
+}
+
+// The number may be another connection's by now; an inode of fusectl is never given away again.
 absl::Status FuseMount::Abort() const {
-  return WriteFile(absl::StrFormat("/sys/fs/fuse/connections/%d/abort", minor_), "1");
+  const std::string path = ConnectionDirectory(identity_.minor);
+  const UniqueFd directory(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat status {};
+  if (!directory.valid() || fstat(directory.get(), &status) != 0)
+    return absl::UnavailableError(absl::StrFormat("%s: %s", path, std::strerror(errno)));
+  if (connection_inode_ != 0 && status.st_ino != connection_inode_)
+    return absl::NotFoundError(absl::StrFormat("%s is another connection", path));
+  return WriteFile(FdPath(directory.get()).c_str() + std::string("/abort"), "1");
 }
 
 absl::Status FuseMount::RaiseReadAhead(uint32_t bytes) const {
-  return WriteFile(absl::StrFormat("/sys/class/bdi/%d:%d/read_ahead_kb", major_, minor_),
-                   absl::StrFormat("%d", bytes / 1024));
+  return WriteFile(
+      absl::StrFormat("/sys/class/bdi/%d:%d/read_ahead_kb", identity_.major, identity_.minor),
+      absl::StrFormat("%d", bytes / 1024));
 }
 
 }  // namespace shuntfs

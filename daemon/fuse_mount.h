@@ -6,6 +6,8 @@
 #ifndef SHUNTFS_DAEMON_FUSE_MOUNT_H_
 #define SHUNTFS_DAEMON_FUSE_MOUNT_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/unique_fd.h"
+#include "daemon/mount_identity.h"
 #include "daemon/unmount.h"
 
 namespace shuntfs {
@@ -32,15 +35,19 @@ class FuseMount {
   UniqueFd TakeFd() { return std::move(fd_); }
 
   const std::string& mountpoint() const { return mountpoint_; }
-  // The mount's st_dev, which mountinfo shows. The minor is the connection's number.
-  uint32_t major() const { return major_; }
-  uint32_t minor() const { return minor_; }
+  // The mount's st_dev, which mountinfo shows. The minor is the connection's number. Both are given
+  // to other mounts when this one is gone.
+  uint32_t major() const { return identity_.major; }
+  uint32_t minor() const { return identity_.minor; }
 
-  // Whether our mount namespace still has it anywhere. True when that cannot be found out.
+  // Whether our mount namespace still has it. True when that cannot be found out.
   bool IsMounted() const;
 
   // Takes the mount away, unless something else is mounted on top of it or it is gone already.
   UnmountOutcome Unmount(bool lazy) const;
+
+  // The root directory of this mount, open for reading. Asks the daemon. NotFound: it is gone.
+  absl::StatusOr<UniqueFd> OpenRoot() const;
 
   // Ends the connection at once, through fusectl; every request fails.
   absl::Status Abort() const;
@@ -54,8 +61,8 @@ class FuseMount {
 
   std::string mountpoint_;
   UniqueFd fd_;
-  uint32_t major_ = 0;
-  uint32_t minor_ = 0;
+  MountIdentity identity_;
+  ino_t connection_inode_ = 0;  // Of the connection's directory in fusectl; 0: not known.
 };
 
 }  // namespace shuntfs

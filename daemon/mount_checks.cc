@@ -174,8 +174,11 @@ absl::Status RemoveDeadMounts(const std::string& mountpoint) {
   for (int i = 0; i < kMaxDeadMounts; ++i) {
     const absl::StatusOr<std::optional<MountEntry>> entry = FindOurs(mountpoint);
     if (!entry.ok()) return entry.status();
-    if (!entry->has_value() || !IsDead(mountpoint)) return absl::OkStatus();
-    const UnmountOutcome outcome = Unmount(mountpoint, /*lazy=*/true);
+    if (!entry->has_value()) return absl::OkStatus();
+    const absl::StatusOr<MountIdentity> identity = IdentityOf(**entry);
+    if (!identity.ok()) return identity.status();
+    if (!IsDead(mountpoint)) return absl::OkStatus();
+    const UnmountOutcome outcome = Unmount(mountpoint, *identity, /*lazy=*/true);
     if (outcome.kind != UnmountOutcome::Kind::kDone) {
       return absl::FailedPreconditionError(absl::StrFormat(
           "the daemon of %s has died and its mount cannot be removed: %s; unmount it as the user "

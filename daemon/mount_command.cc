@@ -40,12 +40,10 @@ absl::Status CheckPrivileges(const Options& options) {
   return absl::OkStatus();
 }
 
-// Nothing of ours was at the mountpoint before, so what is there now is the failed attempt's.
+// The daemon ended without a word, so its mount is dead; another daemon's mount is not.
 void RemoveMount(const std::string& mountpoint) {
-  const absl::StatusOr<MountTable> table = ReadMountTable();
-  if (!table.ok()) return;
-  const MountEntry* entry = FindMount(*table, mountpoint);
-  if (entry != nullptr && entry->IsShuntfs()) Unmount(mountpoint, /*lazy=*/true);
+  if (const absl::Status status = RemoveDeadMounts(mountpoint); !status.ok())
+    std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
 }
 
 }  // namespace

@@ -232,11 +232,9 @@ absl::Status ListenForMetrics(const std::string& text, std::unique_ptr<MetricsSe
 
 // Writes dirty pages back while the mount still has its name.
 void Flush(const FuseMount& mount) {
-  const UniqueFd root(open(mount.mountpoint().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat st {};
-  if (!root.valid() || fstat(root.get(), &st) != 0) return;
-  if (st.st_dev != makedev(mount.major(), mount.minor())) return;
-  if (syncfs(root.get()) != 0) PLOG(WARNING) << "writing back what is dirty";
+  const absl::StatusOr<UniqueFd> root = mount.OpenRoot();
+  if (!root.ok()) return;
+  if (syncfs(root->get()) != 0) PLOG(WARNING) << "writing back what is dirty";
 }
 
 Heartbeat::Hooks HooksOf(Server* server) {

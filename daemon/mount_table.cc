@@ -44,7 +44,8 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-bool ParseNumber(std::string_view text, uint32_t* value) {
+template <typename Number>
+bool ParseNumber(std::string_view text, Number* value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, *value);
   return !text.empty() && error == std::errc() && stop == end;
@@ -56,8 +57,8 @@ bool ParseLine(std::string_view line, MountEntry* entry) {
   const std::vector<std::string_view> fields = Split(line, ' ');
   if (fields.size() < 10) return false;
   const std::vector<std::string_view> device = Split(fields[2], ':');
-  if (device.size() != 2 || !ParseNumber(device[0], &entry->major) ||
-      !ParseNumber(device[1], &entry->minor)) {
+  if (!ParseNumber(fields[0], &entry->id) || device.size() != 2 ||
+      !ParseNumber(device[0], &entry->major) || !ParseNumber(device[1], &entry->minor)) {
     return false;
   }
   entry->mountpoint = Unescape(fields[4]);
@@ -120,11 +121,11 @@ const MountEntry* FindMount(const MountTable& table, std::string_view mountpoint
   return found;
 }
 
-bool HasDevice(const MountTable& table, uint32_t major, uint32_t minor) {
+const MountEntry* FindMountId(const MountTable& table, uint64_t id) {
   for (const MountEntry& entry : table) {
-    if (entry.major == major && entry.minor == minor) return true;
+    if (entry.id == id) return &entry;
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace shuntfs

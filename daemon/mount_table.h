@@ -21,6 +21,7 @@ namespace shuntfs {
 inline constexpr std::string_view kMountType = "fuse.shuntfs";
 
 struct MountEntry {
+  uint64_t id = 0;  // STATX_MNT_ID; the kernel gives it away again.
   uint32_t major = 0;
   uint32_t minor = 0;  // Of a FUSE mount: the connection's number below /sys/fs/fuse/connections.
   std::string mountpoint;
@@ -44,8 +45,8 @@ absl::StatusOr<MountTable> ReadMountTable();
 // last.
 const MountEntry* FindMount(const MountTable& table, std::string_view mountpoint);
 
-// Whether the connection is mounted anywhere in this mount namespace.
-bool HasDevice(const MountTable& table, uint32_t major, uint32_t minor);
+// The mount with this id, or null.
+const MountEntry* FindMountId(const MountTable& table, uint64_t id);
 
 }  // namespace shuntfs
 

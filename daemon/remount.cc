@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/sys/proc_fd.h"
+#include "daemon/mount_identity.h"
 #include "daemon/mount_table.h"
 #include "daemon/path_probe.h"
 
@@ -109,8 +111,12 @@ absl::Status Remount(const std::string& mountpoint, const std::vector<std::strin
                  absl::StrJoin(plan.unchanged, ", ").c_str());
   }
   if (fake) return absl::OkStatus();
+  const absl::StatusOr<OpenMount> opened = OpenMountAt(*resolved);
+  if (!opened.ok()) return opened.status();
+  if (opened->identity.mount_id != entry->id) return Refused(*resolved, ESTALE);
   // The type and the source are not looked at, but mount(2) wants strings.
-  if (mount(entry->source.c_str(), resolved->c_str(), "fuse", plan.flags, nullptr) != 0)
+  if (mount(entry->source.c_str(), FdPath(opened->root.get()).c_str(), "fuse", plan.flags,
+            nullptr) != 0)
     return Refused(*resolved, errno);
   return absl::OkStatus();
 }

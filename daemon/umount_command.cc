@@ -71,12 +71,12 @@ absl::Status StopDaemon(ControlClient* client, const MountEntry& entry) {
 }
 
 // No daemon listens: it died, or never had a control socket.
-absl::Status UnmountWithoutDaemon(const MountEntry& entry) {
+absl::Status UnmountWithoutDaemon(const MountEntry& entry, const MountIdentity& identity) {
   const int error = ProbePath(entry.mountpoint, kAnswerTimeoutMs);
   const bool dead = error == ENOTCONN || error == ECONNABORTED;
-  UnmountOutcome outcome = Unmount(entry.mountpoint, /*lazy=*/dead);
+  UnmountOutcome outcome = Unmount(entry.mountpoint, identity, /*lazy=*/dead);
   if (outcome.kind == UnmountOutcome::Kind::kBusy)
-    outcome = Unmount(entry.mountpoint, /*lazy=*/true);
+    outcome = Unmount(entry.mountpoint, identity, /*lazy=*/true);
   if (outcome.kind != UnmountOutcome::Kind::kDone) {
     return absl::FailedPreconditionError(
         absl::StrFormat("%s cannot be unmounted: %s", entry.mountpoint, outcome.reason));
@@ -88,16 +88,17 @@ absl::Status UnmountWithoutDaemon(const MountEntry& entry) {
 absl::Status Umount(const std::string& path) {
   const absl::StatusOr<MountEntry> entry = FindOurMount(path);
   if (!entry.ok()) return entry.status();
+  const absl::StatusOr<MountIdentity> identity = IdentityOf(*entry);
+  if (!identity.ok()) return identity.status();
   absl::StatusOr<ControlClient> client = ControlClient::Connect(*entry);
   if (client.ok()) {
     if (absl::Status status = StopDaemon(&*client, *entry); !status.ok()) return status;
-    const absl::StatusOr<MountTable> table = ReadMountTable();
-    if (!table.ok() || !HasDevice(*table, entry->major, entry->minor)) return absl::OkStatus();
+    if (!IsMounted(*identity)) return absl::OkStatus();
     // The daemon lives in another mount namespace, or was killed meanwhile.
-    return UnmountWithoutDaemon(*entry);
+    return UnmountWithoutDaemon(*entry, *identity);
   }
   if (client.status().code() != absl::StatusCode::kNotFound) return client.status();
-  return UnmountWithoutDaemon(*entry);
+  return UnmountWithoutDaemon(*entry, *identity);
 }
 
 // Nothing to do is no error: this follows whatever end a daemon came to.

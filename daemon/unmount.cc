@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/unique_fd.h"
+#include "core/sys/proc_fd.h"
 
 namespace shuntfs {
 namespace {
@@ -105,9 +106,24 @@ UnmountOutcome RunFusermount(const std::string& mountpoint, bool lazy) {
 
 }  // namespace
 
-UnmountOutcome Unmount(const std::string& mountpoint, bool lazy) {
-  if (umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
+UnmountOutcome Unmount(const std::string& mountpoint, const MountIdentity& identity, bool lazy) {
+  absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
+  if (!there.ok() || !there->identity.Matches(identity)) {
+    if (!IsMounted(identity)) return {};
+    return {Kind::kFailed, there.ok() ? "another mount is on top of it, or it was moved"
+                                      : std::string(there.status().message())};
+  }
+  const FdPath opened(there->root.get());
+  int failed = 0;
+  if (lazy) {
+    failed = umount2(opened.c_str(), MNT_DETACH);
+  } else {
+    there->root.reset();
+    failed = umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW);
+  }
+  if (failed == 0) return {};
   const int error = errno;
+  there->root.reset();
   if (error == EPERM) return RunFusermount(mountpoint, lazy);
   return {error == EBUSY ? Kind::kBusy : Kind::kFailed, std::strerror(error)};
 }

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "daemon/mount_identity.h"
+
 namespace shuntfs {
 
 struct UnmountOutcome {
@@ -16,8 +18,13 @@ struct UnmountOutcome {
   std::string reason;  // Of kBusy and kFailed.
 };
 
-// `lazy` detaches the mount at once and leaves its users what they have open (MNT_DETACH).
-UnmountOutcome Unmount(const std::string& mountpoint, bool lazy);
+// Takes away the mount with this identity, which is at `mountpoint`, and no other: nothing is done,
+// and kDone is the answer, when it is gone already; kFailed when another mount covers it. `lazy`
+// detaches the mount at once and leaves its users what they have open (MNT_DETACH).
+//
+// A lazy unmount acts on the mount that was compared. Any other has to name the path once more,
+// since a mount that is open is busy; umount2(2) comes right after the comparison.
+UnmountOutcome Unmount(const std::string& mountpoint, const MountIdentity& identity, bool lazy);
 
 // Whether an executable fusermount3 is where libfuse will look for it.
 bool HaveFusermount();

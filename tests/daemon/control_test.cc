@@ -150,6 +150,26 @@ TEST_F(ControlSocketTest, KeepsWhoAskedToStop) {
   EXPECT_EQ(recv(client.get(), &byte, 1, 0), 0);
 }
 
+// The daemon may have been stopped for hours; the command has told its user that it failed.
+TEST_F(ControlSocketTest, DropsWhatWasAskedByWhoHasGone) {
+  Listen();
+  for (const char* command : {"stop\n", "reload\n", "ping\n"}) {
+    const UniqueFd client = Connect();
+    ASSERT_GT(send(client.get(), command, std::strlen(command), MSG_NOSIGNAL), 0);
+  }
+  // Answered behind them.
+  EXPECT_EQ(AnswerTo(Connect().get(), "status\n"), "answer\n");
+  EXPECT_EQ(handled_, 1);
+}
+
+TEST_F(ControlSocketTest, AnswersWhoHasSentAllThatItWill) {
+  Listen();
+  const UniqueFd client = Connect();
+  ASSERT_EQ(send(client.get(), "ping\n", 5, MSG_NOSIGNAL), 5);
+  ASSERT_EQ(shutdown(client.get(), SHUT_WR), 0);
+  EXPECT_EQ(Receive(client.get()), "answer\n");
+}
+
 TEST_F(ControlSocketTest, RefusesWhatItDoesNotKnow) {
   Listen();
   EXPECT_EQ(AnswerTo(Connect().get(), "reboot\n").substr(0, 6), "error ");

@@ -46,9 +46,9 @@ TEST(MountTable, TopmostMountIsTheLast) {
   ASSERT_NE(FindMount(table, "/mnt/a"), nullptr);
   EXPECT_EQ(FindMount(table, "/mnt/a")->minor, 34u);
   EXPECT_EQ(FindMount(table, "/mnt"), nullptr);
-  EXPECT_TRUE(HasDevice(table, 0, 33));
-  EXPECT_FALSE(HasDevice(table, 0, 36));
-  EXPECT_FALSE(HasDevice(table, 1, 33));
+  ASSERT_NE(FindMountId(table, table[1].id), nullptr);
+  EXPECT_EQ(FindMountId(table, table[1].id)->minor, 33u);
+  EXPECT_EQ(FindMountId(table, 99'999), nullptr);
 }
 
 TEST(MountTable, KnowsTheOwner) {
