@@ -59,6 +59,8 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
   device.in_memory = fs_type == "tmpfs";
+  // An open file cannot be asked, so a type that is not known does without.
+  device.zero_copy = local;
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
   device.writes_by_call = IsFuse(fs_type);
   // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would

@@ -51,11 +51,11 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_
     out.open_flags |= abi::kFopenPassthrough;  // which goes with none of those below
     return out;
   }
-  // Who asks for plain calls gets them: they need the data where this thread can see it. So do the
-  // calls that write to FUSE.
+  // Who asks for plain calls gets them: they need the data where this thread can see it. So does
+  // what is not known to take the caller's pages.
   const bool plain =
       options.read_policy == PolicyWish::kPlain || options.write_policy == PolicyWish::kPlain;
-  if (options.zero_copy && !plain && !file->device->writes_by_call) {
+  if (options.zero_copy && !plain && file->device->zero_copy) {
     out.open_flags |= abi::kFopenIoUringZeroCopy;
     file->at_once = file->device->in_memory && ServeAtOnce(file->fd.get());
   }

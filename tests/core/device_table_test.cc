@@ -37,6 +37,7 @@ TEST(ClassifyFileSystem, KnowsLocalOnes) {
     EXPECT_EQ(device.write, row.write) << row.type;
     EXPECT_EQ(device.in_memory, std::string(row.type) == "tmpfs") << row.type;
     EXPECT_FALSE(device.may_block) << row.type;
+    EXPECT_TRUE(device.zero_copy) << row.type;
     EXPECT_FALSE(device.wants_flush) << row.type;
   }
 }
@@ -72,6 +73,16 @@ TEST(ClassifyFileSystem, KnowsWhoseWritesOnlyACallTellsOf) {
   }
   for (const char* type : {"ext4", "tmpfs", "nfs4", "9p", "", "fusectl", "fuser", "virtiofs2"}) {
     EXPECT_FALSE(ClassifyFileSystem(type, PolicyWish::kAuto, PolicyWish::kAuto).writes_by_call)
+        << type;
+  }
+}
+
+// io_uring moves no data between the caller's pages and files without read_iter, and what a type
+// that is not known has nobody can tell.
+TEST(ClassifyFileSystem, ZeroCopiesOnlyWhatIsKnownToTakeIt) {
+  for (const char* type : {"proc", "fusectl", "debugfs", "tracefs", "binfmt_misc", "sysfs", "fuse",
+                           "fuse.sshfs", "virtiofs", "unheard-of", ""}) {
+    EXPECT_FALSE(ClassifyFileSystem(type, PolicyWish::kFixed, PolicyWish::kFixed).zero_copy)
         << type;
   }
 }

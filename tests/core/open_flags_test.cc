@@ -82,7 +82,7 @@ class DescribeOpenTest : public ::testing::Test {
 
   static constexpr NodeId kFile{2};
   const TempTree tree_;
-  const BackingDevice local_;
+  BackingDevice local_;
 };
 
 TEST_F(DescribeOpenTest, SparesFlushWhereNothingNeedsIt) {
@@ -102,6 +102,7 @@ TEST_F(DescribeOpenTest, KeepsTheCacheOfWhatIsUnchangedAndAsksForZeroCopyWhereTh
   FileSystemOptions options = Client::Unprivileged();
   options.zero_copy = true;
   Client client(tree_.path(), options);
+  local_.zero_copy = true;
   EXPECT_EQ(Describe(client.fs(), local_, /*unchanged=*/true).open_flags,
             abi::kFopenParallelDirectWrites | abi::kFopenNoflush | abi::kFopenKeepCache |
                 abi::kFopenIoUringZeroCopy);
@@ -131,14 +132,12 @@ TEST_F(DescribeOpenTest, TellsOfNoDirectFilesWhereTheKernelAloneKnowsTheirLength
   EXPECT_EQ(out.open_flags & abi::kFopenDirectIo, 0u);
 }
 
-// They are written by calls, which need the data in this process.
-TEST_F(DescribeOpenTest, LeavesFilesOnFuseOutOfZeroCopy) {
+TEST_F(DescribeOpenTest, LeavesFilesThatAreNotKnownToTakeThePagesOutOfZeroCopy) {
   FileSystemOptions options = Client::Unprivileged();
   options.zero_copy = true;
   Client client(tree_.path(), options);
-  BackingDevice fuse;
-  fuse.writes_by_call = true;
-  EXPECT_EQ(Describe(client.fs(), fuse).open_flags & abi::kFopenIoUringZeroCopy, 0u);
+  local_.zero_copy = false;
+  EXPECT_EQ(Describe(client.fs(), local_).open_flags & abi::kFopenIoUringZeroCopy, 0u);
 }
 
 // /dev/null takes no backing files: such opens go through us, and say so.

@@ -1,6 +1,7 @@
 // OPEN, READ, WRITE, FLUSH, RELEASE, FSYNC and how programs move bytes with them.
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -99,6 +100,34 @@ TEST_F(Ops, ReadAheadIsLeftToAnotherCpu) {
   const bool shares = OverRing(Config().mode) && Config().mode != Mode::kZeroCopy &&
                       sysconf(_SC_NPROCESSORS_ONLN) > 1;
   EXPECT_EQ(Status().handed_over > 0, shares);
+}
+
+// Some files of procfs have no read_iter and no write_iter, which io_uring needs to reach the pages
+// of a zero-copied request.
+TEST_F(Ops, FilesThatTakeNoPages) {
+  ASSERT_EQ(mkdir(Src("proc").c_str(), 0755), 0);
+  EXPECT_TRUE(Exists(Mnt("proc")));
+  if (plain()) GTEST_SKIP() << "a bind mount does not follow what is mounted later";
+  if (Config().mode == Mode::kKernel) GTEST_SKIP() << "the kernel leaves such files to the daemon";
+  Serves("READ");
+  Serves("WRITE");
+  ASSERT_EQ(mount("proc", Src("proc").c_str(), "proc", 0, nullptr), 0) << strerror(errno);
+  const std::string name = "proc/" + std::to_string(getpid()) + "/oom_score_adj";
+  const AlignedBuffer buffer(kPage);
+  {
+    const File file(Mnt(name), O_RDWR | O_DIRECT);
+    ASSERT_TRUE(file.ok()) << strerror(errno);
+    EXPECT_EQ(pwrite(file.get(), "41\n", 3, 0), 3) << strerror(errno);
+    EXPECT_EQ(ReadFile(Src(name)), "41\n");
+    EXPECT_EQ(pread(file.get(), buffer.data(), buffer.size(), 0), 3) << strerror(errno);
+    EXPECT_EQ(std::string(buffer.data(), 3), "41\n");
+  }
+  EXPECT_TRUE(WriteFile(Src(name), "0"));
+  // Zero-copied is what lies on other types (Options.FixedBuffersCarryTheData).
+  const DaemonStatus status = Status();
+  EXPECT_GT(status.Io("fixed_read_bytes") + status.Io("plain_read_bytes"), 0u);
+  EXPECT_EQ(status.Io("zero_copy_read_bytes") + status.Io("zero_copy_write_bytes"), 0u);
+  EXPECT_EQ(umount2(Src("proc").c_str(), MNT_DETACH), 0);
 }
 
 // What is in memory is read and answered in one turn; the end of the file, a hole and what has to
