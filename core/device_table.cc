@@ -3,6 +3,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 namespace shuntfs {
@@ -50,6 +51,12 @@ IoPolicy Decide(PolicyWish wish, IoPolicy by_kind) {
   return wish == PolicyWish::kFixed ? IoPolicy::kFixed : IoPolicy::kPlain;
 }
 
+// Whether statfs(2) tells an id that is written in the file system. Others make it of the device
+// number, or anew for each mount.
+bool HasLastingId(std::string_view fs_type) {
+  return fs_type == "ext4" || fs_type == "ext3" || fs_type == "ext2" || fs_type == "btrfs";
+}
+
 }  // namespace
 
 BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, PolicyWish write) {
@@ -95,7 +102,8 @@ DeviceRef DeviceTable::AddOwn(const FileStatus& status, int source_fd) {
   }
   source_mount_id_ = status.stx_mnt_id;
   known_[source_mount_id_] = {number.ok() ? *number : 0, false, own_};
-  return PartOf(*own_, status);
+  source_path_ = mounts_->PathOf(source_fd);
+  return AddPart(*own_, status, 0);
 }
 
 Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const char* name) {
@@ -113,26 +121,34 @@ Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const 
   if (DeviceRef known = FindKnown(status)) return known;
   const Result<uint64_t> number = mounts_->NumberInList(dir_fd, name, status.stx_mnt_id);
   if (!number.ok()) return number.error();
-  const auto line = list_.find(*number);
+  const auto found = list_.find(*number);
+  const MountLine* line = found == list_.end() ? nullptr : &found->second;
+  const uint64_t file_system_id =
+      line != nullptr && HasLastingId(line->type) ? mounts_->FileSystemId(dir_fd, name) : 0;
   const std::lock_guard lock(mutex_);
   // The list has the new mount in place of the one that had the number before.
   bool replaced = false;
   for (auto& [id, mount] : known_) {
-    if (mount.number == *number && id != source_mount_id_) replaced = mount.gone = true;
+    if (mount.number == *number && id != source_mount_id_ && id != status.stx_mnt_id)
+      replaced = mount.gone = true;
   }
   if (replaced) DropGone(unique_ids);
-  std::shared_ptr<Superblock> superblock =
-      SuperblockOf(line == list_.end() ? nullptr : &line->second, status);
-  DeviceRef part = PartOf(*superblock, status);
-  known_[status.stx_mnt_id] = {*number, line == list_.end(), std::move(superblock)};
+  const auto known = known_.find(status.stx_mnt_id);
+  if (known != known_.end()) return AddPart(*known->second.superblock, status, file_system_id);
+  std::shared_ptr<Superblock> superblock = SuperblockOf(line, status);
+  DeviceRef part = AddPart(*superblock, status, file_system_id);
+  known_[status.stx_mnt_id] = {*number, line == nullptr, std::move(superblock)};
   return part;
 }
 
-// The entry, if its mount is known. A subvolume that is new on a known mount gets its entry here.
+// The entry, if its mount is known; null also for a subvolume that is new on a known mount.
 DeviceRef DeviceTable::FindKnown(const FileStatus& status) {
   const std::lock_guard lock(mutex_);
   const auto known = known_.find(status.stx_mnt_id);
-  return known == known_.end() ? nullptr : PartOf(*known->second.superblock, status);
+  if (known == known_.end()) return nullptr;
+  const auto& parts = known->second.superblock->parts;
+  const auto part = parts.find({DeviceOf(status), SubvolumeOf(status)});
+  return part == parts.end() ? nullptr : part->second;
 }
 
 // list_mutex_ is held.
@@ -186,19 +202,55 @@ std::shared_ptr<DeviceTable::Superblock> DeviceTable::SuperblockOf(const MountLi
   return added;
 }
 
-// mutex_ is held.
-DeviceRef DeviceTable::PartOf(Superblock& superblock, const FileStatus& status) {
+// Both mutexes are held.
+DeviceRef DeviceTable::AddPart(Superblock& superblock, const FileStatus& status,
+                               uint64_t file_system_id) {
   DeviceRef& part = superblock.parts[{DeviceOf(status), SubvolumeOf(status)}];
   if (part != nullptr) return part;
   auto added = std::make_shared<BackingDevice>(ClassifyFileSystem(superblock.type, read_, write_));
-  const bool own = superblock.own && superblock.parts.size() == 1;
   added->id = next_id_++;
-  added->index = own ? 0 : next_index_++;
+  added->numbers = &numbers_;
   added->mount_id = status.stx_mnt_id;
   added->dev = DeviceOf(status);
   added->subvolume = SubvolumeOf(status);
+  const bool is_source = superblock.own && superblock.parts.size() == 1;
+  if (!is_source) added->identity = IdentityOf(superblock, file_system_id);
   part = std::move(added);
   return part;
+}
+
+// Both mutexes are held.
+uint64_t DeviceTable::IdentityOf(const Superblock& superblock, uint64_t file_system_id) const {
+  std::string text = superblock.type;
+  if (file_system_id == 0) {
+    // Of several mounts the first by name, so that the order in which they are seen does not count.
+    const std::string* first = nullptr;
+    for (const auto& [id, line] : list_) {
+      if (line.device == superblock.device && line.type == superblock.type &&
+          (first == nullptr || line.point < *first))
+        first = &line.point;
+    }
+    if (first != nullptr) {
+      const bool below = first->starts_with(source_path_ + "/");
+      text += '\n' + (below ? first->substr(source_path_.size()) : *first);
+    }
+  }
+  uint64_t identity = file_system_id;
+  for (size_t at = 0; at < text.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, std::min(sizeof(word), text.size() - at));
+    identity = StableHash(identity, word, at);
+  }
+  const auto taken = [this](uint64_t value) {
+    return std::any_of(known_.begin(), known_.end(), [value](const auto& item) {
+      const auto& parts = item.second.superblock->parts;
+      return !item.second.gone && std::any_of(parts.begin(), parts.end(), [value](const auto& p) {
+        return p.second != nullptr && p.second->identity == value;
+      });
+    });
+  };
+  while (taken(identity)) ++identity;  // 0 is SRC's own and so is taken
+  return identity;
 }
 
 }  // namespace shuntfs

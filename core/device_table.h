@@ -12,6 +12,10 @@
 // does not grow with the mounts that ever were. Threads: any. Files on the mount of their directory
 // need no lock (IsOf); at other places the table's mutex is held to look an entry up. The list of
 // mounts is read only when a mount is met for the first time and the list has changed.
+//
+// Inode numbers are made of an identity of the file system that outlives mounts: its id where the
+// type has one that stays (ext4, btrfs and its subvolumes), otherwise its type and where it is
+// mounted below SRC. Two that are mounted at once never share one.
 #ifndef SHUNTFS_CORE_DEVICE_TABLE_H_
 #define SHUNTFS_CORE_DEVICE_TABLE_H_
 
@@ -26,7 +30,7 @@
 #include <vector>
 
 #include "core/base/errno.h"
-#include "core/base/limits.h"
+#include "core/inode_numbers.h"
 #include "core/sys/file_status.h"
 #include "core/sys/mount_info.h"
 
@@ -39,8 +43,10 @@ enum class IoPolicy : uint8_t {
 };
 
 struct BackingDevice {
-  uint64_t id = 0;     // of this entry; never used again
-  uint64_t index = 0;  // 0: the file system of SRC itself
+  uint64_t id = 0;  // of this entry; never used again
+  // The same after a remount: what inode numbers are made of. 0: the file system of SRC itself.
+  uint64_t identity = 0;
+  InodeNumbers* numbers = nullptr;  // of the table that made the entry; null: shown as they are
   // The mount that the file system was first seen on, and what its files have in common.
   uint64_t mount_id = 0;
   dev_t dev = 0;
@@ -58,7 +64,10 @@ struct BackingDevice {
   IoPolicy read = IoPolicy::kPlain;
   IoPolicy write = IoPolicy::kPlain;
 
-  uint64_t ShownInode(uint64_t ino) const { return ino ^ (uint64_t{index} << kForeignInodeShift); }
+  uint64_t ShownInode(uint64_t ino) const {
+    if (numbers == nullptr) return ino;
+    return identity == 0 ? numbers->Own(ino) : numbers->Foreign(identity, ino);
+  }
 };
 
 // What the operator asked for; "auto" decides by the kind of file system.
@@ -81,7 +90,7 @@ class DeviceTable {
   bool IsOf(const BackingDevice& device, const FileStatus& status) const {
     return status.stx_mnt_id == device.mount_id && DeviceOf(status) == device.dev &&
            SubvolumeOf(status) == device.subvolume &&
-           (device.index == 0 || HasUniqueMountId(status));
+           (device.identity == 0 || HasUniqueMountId(status));
   }
 
   // The file system that `status` was taken on: of `name` in `dir_fd`, or of `dir_fd` itself ("").
@@ -109,10 +118,14 @@ class DeviceTable {
   bool IsListed(const Mount& mount) const;
   void DropGone(bool unique_ids);
   std::shared_ptr<Superblock> SuperblockOf(const MountLine* line, const FileStatus& status);
-  DeviceRef PartOf(Superblock& superblock, const FileStatus& status);
+  // `file_system_id`: as statfs(2) tells, where it stays the same; otherwise 0.
+  DeviceRef AddPart(Superblock& superblock, const FileStatus& status, uint64_t file_system_id);
+  uint64_t IdentityOf(const Superblock& superblock, uint64_t file_system_id) const;
 
   const PolicyWish read_;
   const PolicyWish write_;
+
+  std::string source_path_;  // guarded by list_mutex_
 
   std::mutex list_mutex_;  // taken before mutex_; held while the list of mounts is read
   const std::unique_ptr<MountInfo> mounts_;        // guarded by list_mutex_
@@ -124,7 +137,7 @@ class DeviceTable {
   std::shared_ptr<Superblock> own_;             // guarded by mutex_
   uint64_t source_mount_id_ = 0;                // guarded by mutex_
   uint64_t next_id_ = 1;                        // guarded by mutex_
-  uint64_t next_index_ = 1;                     // guarded by mutex_
+  InodeNumbers numbers_;
 };
 
 }  // namespace shuntfs

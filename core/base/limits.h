@@ -38,9 +38,9 @@ inline constexpr uint32_t kMinWriteBytes = 4096;
 // operations is held against it at compile time (core/protocol/request.cc).
 inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 
-// Inode numbers of file systems mounted below SRC get the file system's index above this bit, since
-// FUSE shows one st_dev for all of them and (st_dev, st_ino) names a file to tar, rsync and find.
-inline constexpr int kForeignInodeShift = 48;
+// How many inode numbers that were given to files of file systems mounted below SRC are remembered,
+// so that none is given twice (core/inode_numbers.h): 25 to 50 MB when all are taken.
+inline constexpr size_t kMaxForeignNumbers = 1U << 20;
 
 // A parent chain longer than this cannot come from a path that a program could have walked
 // (PATH_MAX / 2).

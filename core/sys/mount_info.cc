@@ -1,14 +1,18 @@
 #include "core/sys/mount_info.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "core/sys/file_status.h"
+#include "core/sys/proc_fd.h"
 
 namespace shuntfs {
 namespace {
@@ -91,6 +95,39 @@ Result<uint64_t> MountInfo::NumberInList(int dir_fd, const char* name, uint64_t 
   if (statx(dir_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &listed) != 0)
     return Errno::Last();
   return listed.stx_mnt_id;
+}
+
+uint64_t MountInfo::FileSystemId(int dir_fd, const char* name) {
+  UniqueFd held;
+  if (*name != '\0') held = UniqueFd(openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct statfs status;
+  if (fstatfs(*name != '\0' ? held.get() : dir_fd, &status) != 0) return 0;
+  uint64_t id = 0;
+  static_assert(sizeof(status.f_fsid) == sizeof(id));
+  std::memcpy(&id, &status.f_fsid, sizeof(id));
+  return id;
+}
+
+std::string MountInfo::PathOf(int fd) {
+  std::array<char, PATH_MAX> path;
+  const ssize_t length =
+      readlinkat(ProcFdDirectory(), FdName(fd).c_str(), path.data(), path.size());
+  std::string escaped;
+  for (ssize_t i = 0; i < length; ++i) {
+    const char c = path[static_cast<size_t>(i)];
+    if (c == ' ') {
+      escaped += "\\040";
+    } else if (c == '\t') {
+      escaped += "\\011";
+    } else if (c == '\n') {
+      escaped += "\\012";
+    } else if (c == '\\') {
+      escaped += "\\134";
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
 }
 
 }  // namespace shuntfs

@@ -47,6 +47,10 @@ class MountInfo {
   // The number in the list of the mount that `name` in `dir_fd` is on ("" for `dir_fd` itself).
   // ESTALE: that is not mount `mount_id` (as in FileStatus) any more.
   virtual Result<uint64_t> NumberInList(int dir_fd, const char* name, uint64_t mount_id);
+  // What statfs(2) tells as the id of the file system that `name` in `dir_fd` is on; 0 if it fails.
+  virtual uint64_t FileSystemId(int dir_fd, const char* name);
+  // The path of an open directory, with what the list escapes escaped; empty if there is none.
+  virtual std::string PathOf(int fd);
 
  private:
   const UniqueFd file_;

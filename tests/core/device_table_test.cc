@@ -87,21 +87,14 @@ TEST(ClassifyFileSystem, ZeroCopiesOnlyWhatIsKnownToTakeIt) {
   }
 }
 
-TEST(BackingDevice, ShowsForeignNumbersApart) {
-  BackingDevice own;
-  EXPECT_EQ(own.ShownInode(12), 12u);
-  BackingDevice foreign;
-  foreign.index = 3;
-  EXPECT_EQ(foreign.ShownInode(12), 12 | uint64_t{3} << 48);
-}
-
 // A list of mounts that tests write.
 class FakeMounts final : public MountInfo {
  public:
   // Mounts a file system; the number in the list is the one of the mount id.
-  void Add(uint64_t mount_id, uint64_t number, unsigned minor, const std::string& type) {
+  void Add(uint64_t mount_id, uint64_t number, unsigned minor, const std::string& type,
+           const std::string& point = "/m") {
     numbers_[mount_id] = number;
-    lines_.push_back({number, makedev(0, minor), "/", "/m", type});
+    lines_.push_back({number, makedev(0, minor), "/", point, type});
     changed_ = true;
   }
   void Remove(uint64_t number) {
@@ -120,7 +113,11 @@ class FakeMounts final : public MountInfo {
     return found->second;
   }
 
+  uint64_t FileSystemId(int, const char*) override { return file_system_id; }
+  std::string PathOf(int) override { return "/source"; }
+
   int reads = 0;
+  uint64_t file_system_id = 0;
 
  private:
   std::map<uint64_t, uint64_t> numbers_;
@@ -156,7 +153,7 @@ class DeviceTableTest : public ::testing::Test {
 };
 
 TEST_F(DeviceTableTest, KnowsItsOwn) {
-  EXPECT_EQ(own_->index, 0u);
+  EXPECT_EQ(own_->identity, 0u);
   EXPECT_FALSE(own_->may_block);
   EXPECT_TRUE(table_.IsOf(*own_, StatusOn(kSource, 1)));
   EXPECT_FALSE(table_.IsOf(*own_, StatusOn(kSource + 1, 1)));
@@ -231,7 +228,35 @@ TEST_F(DeviceTableTest, SubvolumesOfAMountAreToldApart) {
   EXPECT_NE(first->id, second->id);
   EXPECT_EQ(first->write, IoPolicy::kFixed) << "both are btrfs";
   EXPECT_EQ(second->write, IoPolicy::kFixed);
+  EXPECT_NE(first->identity, second->identity);
   EXPECT_EQ(Find(StatusOn(1001, 41)), second);
+}
+
+// As a later daemon sees them: other mount ids, device numbers and order.
+TEST_F(DeviceTableTest, AnIdentityStaysTheSame) {
+  mounts_.Add(1001, 11, 7, "tmpfs", "/source/a");
+  mounts_.Add(1002, 12, 8, "tmpfs", "/source/b");
+  const uint64_t a = Find(StatusOn(1001, 7))->identity;
+  const uint64_t b = Find(StatusOn(1002, 8))->identity;
+  EXPECT_NE(a, b);
+  EXPECT_NE(a, 0u);
+  mounts_.Remove(11);
+  mounts_.Remove(12);
+  mounts_.Add(1004, 11, 8, "tmpfs", "/source/b");
+  mounts_.Add(1003, 12, 7, "tmpfs", "/source/a");
+  EXPECT_EQ(Find(StatusOn(1004, 8))->identity, b);
+  EXPECT_EQ(Find(StatusOn(1003, 7))->identity, a);
+}
+
+TEST_F(DeviceTableTest, AFileSystemWithAnIdIsKnownByItWhereverItIsMounted) {
+  mounts_.file_system_id = 77;
+  mounts_.Add(1001, 11, 7, "btrfs", "/source/a");
+  const uint64_t a = Find(StatusOn(1001, 7))->identity;
+  mounts_.Remove(11);
+  mounts_.Add(1002, 12, 9, "btrfs", "/elsewhere");
+  EXPECT_EQ(Find(StatusOn(1002, 9))->identity, a);
+  mounts_.Add(1003, 13, 10, "btrfs", "/a copy, block by block");
+  EXPECT_NE(Find(StatusOn(1003, 10))->identity, a) << "two at once never share an identity";
 }
 
 TEST_F(DeviceTableTest, AMountThatTheListLacksMayBlock) {

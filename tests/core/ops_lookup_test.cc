@@ -115,7 +115,7 @@ TEST(Lookup, IntoAFileSystemThatMayBlockIsLeftToAThreadThatMay) {
   const Result<FileStatus> status = StatusAt(AT_FDCWD, "/proc");
   ASSERT_TRUE(status.ok());
   EXPECT_NE(shown, status->stx_ino) << "two file systems share the numbers";
-  EXPECT_EQ(shown & ((uint64_t{1} << 48) - 1), status->stx_ino);
+  EXPECT_EQ(shown >> 31, 1u) << "32-bit programs cannot have it";
   client.SetMayBlock(false);
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kLookup, proc, Text("self"))));
 }

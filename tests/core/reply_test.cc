@@ -85,10 +85,12 @@ TEST(AttrOf, KeepsTimesBefore1970) {
 }
 
 TEST(AttrOf, ShowsNumbersOfForeignFileSystemsApart) {
+  InodeNumbers numbers;
   BackingDevice foreign;
-  foreign.index = 2;
-  EXPECT_EQ(AttrOf(Sample(), foreign, nullptr).ino, 77 | uint64_t{2} << 48);
-  EXPECT_EQ(StatxOf(Sample(), foreign, nullptr).ino, 77 | uint64_t{2} << 48);
+  foreign.identity = 2;
+  foreign.numbers = &numbers;
+  EXPECT_EQ(AttrOf(Sample(), foreign, nullptr).ino, numbers.Foreign(2, 77));
+  EXPECT_EQ(StatxOf(Sample(), foreign, nullptr).ino, numbers.Foreign(2, 77));
 }
 
 TEST(StatxOf, TakesEveryFieldOver) {

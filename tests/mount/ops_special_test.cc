@@ -1,5 +1,6 @@
 // FIFOs, sockets, device nodes, whiteouts, file systems mounted inside SRC, IOCTL, and the
 // operations that are not offered.
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <poll.h>
@@ -11,7 +12,10 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "tests/mount/fixture.h"
 
@@ -135,6 +139,39 @@ TEST_F(Ops, SameInodeNumberOnTwoFileSystems) {
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(ReadFile(Mnt("two/f" + std::to_string(i))), "two");
   }
+}
+
+// What a backup program remembers of a file, and what a 32-bit program can have.
+TEST_F(Ops, InodeNumbersOfFileSystemsBelowStayTheSameAndFit32Bits) {
+  if (plain()) GTEST_SKIP() << "a bind mount shows other device numbers";
+  MountInside("one");
+  MountInside("two");
+  Serves("LOOKUP");
+  const std::vector<std::string> names = {"one/f", "one", "two/f", "two"};
+  ASSERT_TRUE(WriteFile(Src("one/f"), "one"));
+  ASSERT_TRUE(WriteFile(Src("two/f"), "two"));
+  std::map<std::string, ino_t> before;
+  std::set<ino_t> different;
+  for (const std::string& name : names) {
+    before[name] = StatOf(Mnt(name)).st_ino;
+    different.insert(before[name]);
+    EXPECT_EQ(StatOf(Mnt(name)).st_dev, StatOf(Mnt()).st_dev);
+    EXPECT_EQ(before[name] >> 32, 0u) << name << ": stat(2) of 32-bit programs fails";
+  }
+  EXPECT_EQ(different.size(), names.size());
+  for (const std::string directory : {"one", "two"}) {
+    DIR* open = opendir(Mnt(directory).c_str());
+    ASSERT_NE(open, nullptr);
+    while (const dirent* entry = readdir(open)) {
+      if (std::string(entry->d_name) == "f") {
+        EXPECT_EQ(entry->d_ino, before[directory + "/f"]);
+      }
+    }
+    closedir(open);
+  }
+  Remount("");
+  for (auto name = names.rbegin(); name != names.rend(); ++name)
+    EXPECT_EQ(StatOf(Mnt(*name)).st_ino, before[*name]) << *name;
 }
 
 TEST_F(Ops, IoctlChattr) {
