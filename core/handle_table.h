@@ -10,15 +10,38 @@
 #include <vector>
 
 #include "core/base/ids.h"
+#include "core/base/limits.h"
 #include "core/base/unique_fd.h"
 #include "core/device_table.h"
 #include "core/slot_table.h"
 
 namespace shuntfs {
 
-// What getdents64 returned and the kernel has not fetched yet.
+// What getdents64 returned and the kernel has not fetched yet. `total` counts the bytes of all
+// buffers and outlives them.
 struct DirectoryBuffer {
+  explicit DirectoryBuffer(std::atomic<uint64_t>& total_bytes) : total(total_bytes) {}
+  ~DirectoryBuffer() { Free(); }
+  DirectoryBuffer(const DirectoryBuffer&) = delete;
+  DirectoryBuffer& operator=(const DirectoryBuffer&) = delete;
+
+  void Allocate() {
+    if (!bytes.empty()) return;
+    bytes.resize(kDirectoryBufferBytes);
+    total.fetch_add(kDirectoryBufferBytes, std::memory_order_relaxed);
+  }
+  // What was not handed out is read again, from `next_offset`.
+  void Free() {
+    if (bytes.empty()) return;
+    std::vector<std::byte>().swap(bytes);
+    total.fetch_sub(kDirectoryBufferBytes, std::memory_order_relaxed);
+    reread = next < end;
+    next = end = 0;
+  }
+
+  std::atomic<uint64_t>& total;
   std::vector<std::byte> bytes;
+  bool reread = false;       // the descriptor's position is behind `next_offset`
   size_t next = 0;           // the first entry not handed out
   size_t end = 0;            // behind the last entry
   uint64_t next_offset = 0;  // the offset that continues at `next`
@@ -61,7 +84,14 @@ class HandleTable {
   }
   uint64_t count() const { return slots_.count(); }
 
+  std::unique_ptr<DirectoryBuffer> MakeDirectoryBuffer() {
+    return std::make_unique<DirectoryBuffer>(directory_bytes_);
+  }
+  // What the buffers of all open directories take.
+  uint64_t directory_bytes() const { return directory_bytes_.load(std::memory_order_relaxed); }
+
  private:
+  std::atomic<uint64_t> directory_bytes_{0};
   SlotTable<OpenFile> slots_;
 };
 

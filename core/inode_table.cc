@@ -1,6 +1,8 @@
 #include "core/inode_table.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "core/base/limits.h"
 #include "core/base/log.h"
@@ -8,13 +10,7 @@
 namespace shuntfs {
 namespace {
 
-constexpr int kFdShift = 32;
 constexpr size_t kSmallTable = 255;
-
-int FdIn(uint64_t packed) { return static_cast<int>(packed >> kFdShift) - 1; }
-uint64_t Pack(int fd, uint64_t users) {
-  return uint64_t(static_cast<uint32_t>(fd + 1)) << kFdShift | users;
-}
 
 Result<UniqueFd> OpenPath(int parent_fd, const char* name) {
   const int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -62,8 +58,16 @@ PathFd::PathFd(PathFd&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       owned_(std::move(other.owned_)) {}
 
+PathFd& PathFd::operator=(PathFd&& other) noexcept {
+  PathFd old(std::move(*this));
+  lender_ = std::exchange(other.lender_, nullptr);
+  fd_ = std::exchange(other.fd_, -1);
+  owned_ = std::move(other.owned_);
+  return *this;
+}
+
 PathFd::~PathFd() {
-  if (lender_ != nullptr) InodeTable::GiveBack(lender_);
+  if (lender_ != nullptr) lender_->path_fd_.GiveBack();
 }
 
 // ---- the table ----
@@ -75,8 +79,9 @@ InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status, DeviceTable
   root_->device_ = devices.AddOwn(root_status, root.get());
   root_->key_ = InodeKey::Of(root_status, *root_->device_);
   root_->type_ = root_status.stx_mode & S_IFMT;
-  root_->path_fd_ = Pack(root.release(), 0);
-  root_->keep_fd_ = true;
+  CHECK(root_->path_fd_.Install(root.release()));
+  root_->path_fd_.GiveBack();
+  root_->path_fd_.SetPin(Pin::kAlways);
   root_->refs_ = 1;
   root_->nodeid_ = NodeId(slots_.Insert(root_));
   CHECK(root_->nodeid_ == kRootNodeId);
@@ -88,7 +93,7 @@ InodeTable::~InodeTable() {
   const uint32_t end = slots_.end();
   for (uint32_t index = 1; index < end; ++index) {
     slots_.VisitSlot(index, [](Inode* inode) {
-      UniqueFd(FdIn(inode->path_fd_.load())).reset();
+      UniqueFd(inode->path_fd_.TakeAll()).reset();
       delete inode;
     });
   }
@@ -103,7 +108,7 @@ Inode* InodeTable::LookupNameless(const FileStatus& status, const DeviceRef& dev
                                   UniqueFd path_fd) {
   Inode* inode = FindOrInsert(status, device, nullptr, {});
   if (inode == nullptr) return nullptr;
-  inode->keep_fd_ = true;
+  inode->path_fd_.SetPin(Pin::kAlways);
   PathFd installed = Install(inode, std::move(path_fd));
   return inode;
 }
@@ -113,6 +118,7 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& devic
   const InodeKey key = InodeKey::Of(status, *device);
   Inode* old_parent = nullptr;
   Inode* inode = nullptr;
+  bool moves = false;
   {
     Shard& shard = ShardOf(key);
     const std::lock_guard lock(shard.mutex);
@@ -133,34 +139,110 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& devic
     inode = place->second;
     ++inode->nlookup_;
     inode->refs_.fetch_add(1, std::memory_order_relaxed);
-    if (parent != nullptr) SetLocation(shard, inode, parent, name, &old_parent);
+    // A new inode is nobody's ancestor yet.
+    moves = !inserted && parent != nullptr && inode->type_ == S_IFDIR && inode->parent_ != parent;
+    const bool has_names = inode->type_ != S_IFDIR && status.stx_nlink > 1;
+    if (parent != nullptr && !moves) old_parent = SetLocation(inode, parent, name, has_names);
   }
+  if (moves) MoveDirectory(inode, parent, name);
   if (old_parent != nullptr) Drop(old_parent, 1, false);
+  if (parent != nullptr) ReconsiderPin(inode);
   inode->NoteSize(status.stx_size);
   return inode;
 }
 
-// The shard's mutex is held. `parent` is alive: the caller, or the kernel for the caller, holds it.
-void InodeTable::SetLocation(Shard&, Inode* inode, Inode* parent, std::string_view name,
-                             Inode** old_parent) {
+// `parent` is alive: the caller, or the kernel for the caller, holds it.
+Inode* InodeTable::SetLocation(Inode* inode, Inode* parent, std::string_view name,
+                               bool keep_other) {
   CHECK(name.size() <= kNameMax);
-  if (inode == root_ || (inode->parent_ == parent && inode->name_ == name)) return;
-  if (inode->parent_ != parent) {
-    parent->refs_.fetch_add(1, std::memory_order_relaxed);
-    *old_parent = std::exchange(inode->parent_, parent);
-  }
+  if (inode == root_ || (inode->parent_ == parent && inode->name_ == name)) return nullptr;
+  parent->refs_.fetch_add(1, std::memory_order_relaxed);
+  InodeLocation old{std::exchange(inode->parent_, parent), std::move(inode->name_)};
   inode->name_.assign(name);
-  inode->keep_fd_.store(false, std::memory_order_relaxed);
+  if (keep_other && old.parent != nullptr) {
+    if (inode->other_ == nullptr) inode->other_ = std::make_unique<InodeLocation>();
+    std::swap(*inode->other_, old);
+  }
+  return old.parent;
+}
+
+bool InodeTable::LoseLocation(Inode* inode, const Inode* parent, std::string_view name) {
+  Inode* released = nullptr;
+  bool lost = false;
+  {
+    const std::lock_guard lock(ShardOf(inode->key_).mutex);
+    lost = inode->parent_ == parent && inode->name_ == name;
+    const bool had_other = inode->other_ != nullptr;
+    if (lost && had_other) {
+      released = std::exchange(inode->parent_, inode->other_->parent);
+      inode->name_ = std::move(inode->other_->name);
+      inode->other_.reset();
+    } else if (had_other && inode->other_->parent == parent && inode->other_->name == name) {
+      released = inode->other_->parent;
+      inode->other_.reset();
+    }
+  }
+  if (released != nullptr) Drop(released, 1, false);
+  return lost;
+}
+
+// Only under `moves_mutex_` does a directory get another parent, so the chain that is walked here
+// stays as it is, and each member is held by the one below it.
+void InodeTable::MoveDirectory(Inode* inode, Inode* parent, std::string_view name) {
+  if (inode == root_ || inode == parent) return;
+  Inode* released[2] = {nullptr, nullptr};
+  {
+    const std::lock_guard moving(moves_mutex_);
+    for (Inode* at = parent; at != nullptr;) {
+      const std::lock_guard lock(ShardOf(at->key_).mutex);
+      if (at->parent_ != inode) {
+        at = at->parent_;
+        continue;
+      }
+      // SRC has moved it out of `inode` since, or `inode` could not be found below it now.
+      released[0] = std::exchange(at->parent_, nullptr);
+      at->path_fd_.SetPin(Pin::kPreferred);
+      break;
+    }
+    const std::lock_guard lock(ShardOf(inode->key_).mutex);
+    released[1] = SetLocation(inode, parent, name, /*keep_other=*/false);
+  }
+  for (Inode* old_parent : released) {
+    if (old_parent != nullptr) Drop(old_parent, 1, false);
+  }
+}
+
+// The name is looked up once more: the lookup that set the location may have seen the entry before
+// a removal that has pinned the descriptor.
+void InodeTable::ReconsiderPin(Inode* inode) {
+  if (inode == root_ || inode->path_fd_.pin() == Pin::kNone) return;
+  const uint32_t version = inode->path_fd_.version();
+  char name[kNameMax + 1];
+  Inode* parent = LocationOf(inode, name);
+  if (parent == nullptr) return;
+  bool found = false;
+  {
+    const Result<PathFd> directory = Open(parent);
+    if (directory.ok()) {
+      const Result<FileStatus> status = StatusAt(directory->get(), name, AT_STATX_DONT_SYNC);
+      found = status.ok() && Verify(inode, *status, directory->get(), name).ok();
+    }
+  }
+  Release(parent);
+  if (found) inode->path_fd_.Unpin(version);
 }
 
 void InodeTable::MovedTo(Inode* inode, Inode* parent, std::string_view name) {
   Inode* old_parent = nullptr;
+  bool moves = false;
   {
-    Shard& shard = ShardOf(inode->key_);
-    const std::lock_guard lock(shard.mutex);
-    SetLocation(shard, inode, parent, name, &old_parent);
+    const std::lock_guard lock(ShardOf(inode->key_).mutex);
+    moves = inode->type_ == S_IFDIR && inode->parent_ != parent;
+    if (!moves) old_parent = SetLocation(inode, parent, name, /*keep_other=*/false);
   }
+  if (moves) MoveDirectory(inode, parent, name);
   if (old_parent != nullptr) Drop(old_parent, 1, false);
+  ReconsiderPin(inode);
 }
 
 bool InodeTable::Forget(NodeId nodeid, uint64_t nlookup) {
@@ -181,6 +263,7 @@ bool InodeTable::Forget(NodeId nodeid, uint64_t nlookup) {
 void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
   while (inode != nullptr) {
     Inode* parent = nullptr;
+    Inode* other_parent = nullptr;
     {
       Shard& shard = ShardOf(inode->key_);
       const std::lock_guard lock(shard.mutex);
@@ -200,9 +283,12 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
           shard.inodes.size() < shard.inodes.capacity() / 8)
         shard.inodes.rehash(0);
       parent = inode->parent_;
+      if (inode->other_ != nullptr) other_parent = inode->other_->parent;
     }
+    // Only files have another location, and no file is a parent: this goes no deeper.
+    if (other_parent != nullptr) Drop(other_parent, 1, false);
     slots_.Remove(inode->nodeid_.value());
-    const int fd = FdIn(inode->path_fd_.exchange(0, std::memory_order_acq_rel));
+    const int fd = inode->path_fd_.TakeAll();
     if (fd >= 0) {
       close(fd);
       path_fds_.fetch_sub(1, std::memory_order_relaxed);
@@ -224,7 +310,7 @@ Inode* InodeTable::FindHeld(const FileStatus& status, const BackingDevice& devic
   return found->second;
 }
 
-Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
+Inode* InodeTable::BeginRemoval(int parent_fd, const char* name) {
   Result<UniqueFd> fd = OpenPath(parent_fd, name);
   while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = OpenPath(parent_fd, name);
   if (!fd.ok()) return nullptr;
@@ -234,32 +320,40 @@ Inode* InodeTable::KeepReachable(int parent_fd, const char* name, bool* newly) {
   if (!device.ok()) return nullptr;
   Inode* inode = FindHeld(*status, **device);
   if (inode == nullptr) return nullptr;
-  *newly = !inode->keep_fd_.exchange(true, std::memory_order_relaxed);
-  if (FdIn(inode->path_fd_.load(std::memory_order_relaxed)) < 0)
-    PathFd kept = Install(inode, std::move(*fd));
+  if (!inode->path_fd_.BeginRemoval()) {
+    Release(inode);
+    return nullptr;
+  }
+  if (!inode->path_fd_.has_fd()) PathFd kept = Install(inode, std::move(*fd));
   return inode;
+}
+
+void InodeTable::EndRemoval(Inode* inode, bool removed, const Inode* parent,
+                            std::string_view name) {
+  Pin pin = Pin::kNone;
+  if (removed) {
+    bool last = inode->type_ == S_IFDIR;
+    if (!last) {
+      const Result<FileStatus> status = Status(inode);
+      last = !status.ok() || status->stx_nlink == 0;
+    }
+    if (last) {
+      pin = Pin::kAlways;
+    } else if (LoseLocation(inode, parent, name)) {
+      pin = Pin::kPreferred;
+    }
+  }
+  inode->path_fd_.EndRemoval(pin);
+  if (pin == Pin::kPreferred) ReconsiderPin(inode);
+  Release(inode);
 }
 
 // ---- ways to an inode ----
 
-int InodeTable::Borrow(Inode* inode) {
-  uint64_t packed = inode->path_fd_.load(std::memory_order_acquire);
-  while (FdIn(packed) >= 0) {
-    if (inode->path_fd_.compare_exchange_weak(packed, (packed + 1) | kUsedBit,
-                                              std::memory_order_acq_rel))
-      return FdIn(packed);
-  }
-  return -1;
-}
-
-void InodeTable::GiveBack(Inode* inode) { inode->path_fd_.fetch_sub(1, std::memory_order_release); }
-
-Result<PathFd> InodeTable::Open(Inode* inode) { return OpenAtDepth(inode, 0); }
-
-Result<PathFd> InodeTable::OpenAtDepth(Inode* inode, int depth) {
-  const int fd = Borrow(inode);
+Result<PathFd> InodeTable::Open(Inode* inode) {
+  const int fd = inode->path_fd_.Borrow();
   if (fd >= 0) return PathFd(inode, fd);
-  return Reopen(inode, depth);
+  return Reopen(inode);
 }
 
 Inode* InodeTable::LocationOf(Inode* inode, char* name) {
@@ -274,7 +368,7 @@ Inode* InodeTable::LocationOf(Inode* inode, char* name) {
 }
 
 Result<FileStatus> InodeTable::Status(Inode* inode) {
-  const int fd = Borrow(inode);
+  const int fd = inode->path_fd_.Borrow();
   if (fd >= 0) {
     const PathFd borrowed(inode, fd);
     return StatusOf(fd);
@@ -306,23 +400,32 @@ Outcome InodeTable::Verify(const Inode* inode, const FileStatus& status, int dir
   return InodeKey::Of(status, *inode->device_) == inode->key_ ? Ok() : Errno(ESTALE);
 }
 
-Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
-  if (depth >= kMaxReopenDepth) return Errno(ESTALE);
-  char name[kNameMax + 1];
-  Inode* parent = LocationOf(inode, name);
-  if (parent == nullptr) return Errno(ESTALE);
-  Result<UniqueFd> fd = Errno(ESTALE);
-  {
-    Result<PathFd> parent_fd = OpenAtDepth(parent, depth + 1);
-    if (parent_fd.ok()) {
-      fd = OpenPath(parent_fd->get(), name);
-      while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0)
-        fd = OpenPath(parent_fd->get(), name);
-    } else {
-      fd = parent_fd.error();
-    }
+Result<PathFd> InodeTable::Reopen(Inode* inode) {
+  struct Step {
+    Inode* inode;
+    Inode* parent;  // with a reference
+    std::string name;
+  };
+  std::vector<Step> steps;  // from the inode upwards
+  Result<PathFd> reached = Errno(ESTALE);
+  for (Inode* at = inode; !reached.ok(); at = steps.back().parent) {
+    char name[kNameMax + 1];
+    Inode* parent = LocationOf(at, name);
+    if (parent == nullptr) break;
+    steps.push_back({at, parent, name});
+    if (const int fd = parent->path_fd_.Borrow(); fd >= 0) reached = PathFd(parent, fd);
   }
-  Release(parent);
+  for (auto step = steps.rbegin(); step != steps.rend() && reached.ok(); ++step) {
+    Result<PathFd> next = OpenStep(step->inode, reached->get(), step->name.c_str());
+    reached = std::move(next);
+  }
+  for (const Step& step : steps) Release(step.parent);
+  return reached;
+}
+
+Result<PathFd> InodeTable::OpenStep(Inode* inode, int parent_fd, const char* name) {
+  Result<UniqueFd> fd = OpenPath(parent_fd, name);
+  while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = OpenPath(parent_fd, name);
   if (!fd.ok()) return MovedAway(fd.error());
   const Result<FileStatus> status = StatusOf(fd->get());
   if (!status.ok()) return status.error();
@@ -332,52 +435,37 @@ Result<PathFd> InodeTable::Reopen(Inode* inode, int depth) {
 }
 
 PathFd InodeTable::Install(Inode* inode, UniqueFd fd) {
-  if (path_fds_.load(std::memory_order_relaxed) >= path_fd_limit_ && EvictPathFds() == 0 &&
-      !inode->keep_fd_.load(std::memory_order_relaxed)) {
-    return PathFd(std::move(fd));
+  const bool full = path_fds_.load(std::memory_order_relaxed) >= path_fd_limit_;
+  if (full && EvictPathFds() == 0 && !inode->path_fd_.must_keep()) return PathFd(std::move(fd));
+  if (inode->path_fd_.Install(fd.get())) {
+    path_fds_.fetch_add(1, std::memory_order_relaxed);
+    return PathFd(inode, fd.release());
   }
-  uint64_t none = inode->path_fd_.load(std::memory_order_relaxed);
-  while (FdIn(none) < 0) {
-    if (inode->path_fd_.compare_exchange_weak(none, Pack(fd.get(), 1 | kUsedBit),
-                                              std::memory_order_acq_rel)) {
-      path_fds_.fetch_add(1, std::memory_order_relaxed);
-      return PathFd(inode, fd.release());
-    }
-  }
-  const int borrowed = Borrow(inode);  // another thread was first
+  const int borrowed = inode->path_fd_.Borrow();  // another thread was first
   if (borrowed >= 0) return PathFd(inode, borrowed);
   return PathFd(std::move(fd));
 }
 
-// A clock: an unused descriptor that was used since the last round gets another round.
 int InodeTable::EvictPathFds() {
+  const int evicted = EvictPathFds(Pin::kNone);
+  return evicted > 0 ? evicted : EvictPathFds(Pin::kPreferred);
+}
+
+// A clock: an unused descriptor that was used since the last round gets another round.
+int InodeTable::EvictPathFds(Pin weakest) {
   const uint32_t end = slots_.end();
   int evicted = 0;
   for (uint64_t step = 0; step < 2ULL * end && evicted < kPathFdEvictBatch; ++step) {
     const uint32_t index = evict_hand_.fetch_add(1, std::memory_order_relaxed) % end;
     int fd = -1;
-    slots_.VisitSlot(index, [&fd](Inode* inode) { fd = TakeIdleFd(inode); });
+    slots_.VisitSlot(index,
+                     [&fd, weakest](Inode* inode) { fd = inode->path_fd_.TakeIdle(weakest); });
     if (fd < 0) continue;
     close(fd);
     path_fds_.fetch_sub(1, std::memory_order_relaxed);
     ++evicted;
   }
   return evicted;
-}
-
-// The descriptor of an inode that nobody uses and that can be reached otherwise; -1 when there is
-// none to take.
-int InodeTable::TakeIdleFd(Inode* inode) {
-  uint64_t packed = inode->path_fd_.load(std::memory_order_relaxed);
-  if (FdIn(packed) < 0 || (packed & kUsersMask) != 0 ||
-      inode->keep_fd_.load(std::memory_order_relaxed))
-    return -1;
-  if ((packed & kUsedBit) != 0) {
-    inode->path_fd_.compare_exchange_strong(packed, packed & ~kUsedBit, std::memory_order_relaxed);
-    return -1;
-  }
-  if (!inode->path_fd_.compare_exchange_strong(packed, 0, std::memory_order_acq_rel)) return -1;
-  return FdIn(packed);
 }
 
 }  // namespace shuntfs

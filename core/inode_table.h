@@ -10,7 +10,7 @@
 //
 // Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the
 // kernel counts, one per inode whose location is in it, one per FindHeld. Threads: any. Locks: one
-// mutex per shard, held for no system call.
+// mutex per shard and one for directories that move (before a shard's), held for no system call.
 #ifndef SHUNTFS_CORE_INODE_TABLE_H_
 #define SHUNTFS_CORE_INODE_TABLE_H_
 
@@ -20,6 +20,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@
 #include "core/base/ids.h"
 #include "core/base/unique_fd.h"
 #include "core/device_table.h"
+#include "core/path_fd_slot.h"
 #include "core/slot_table.h"
 #include "core/sys/file_status.h"
 
@@ -46,6 +48,14 @@ struct InodeKey {
   friend H AbslHashValue(H h, const InodeKey& k) {
     return H::combine(std::move(h), k.file_system, k.ino, k.birth_ns);
   }
+};
+
+class Inode;
+
+// Where a file was seen; holds a reference to the directory.
+struct InodeLocation {
+  Inode* parent = nullptr;
+  std::string name;
 };
 
 class Inode {
@@ -76,16 +86,13 @@ class Inode {
   std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
 
-  // The cached descriptor: high half the descriptor plus one (0: none), low half: how many use it,
-  // and kUsedBit when it was used since the evicter came by.
-  std::atomic<uint64_t> path_fd_{0};
-  std::atomic<bool> keep_fd_{
-      false};  // no location leads here any more: the descriptor is the only way
-
+  PathFdSlot path_fd_;
   std::atomic<uint64_t> refs_{0};
   uint64_t nlookup_ = 0;     // guarded by the shard's mutex; part of refs_
   Inode* parent_ = nullptr;  // guarded by the shard's mutex; holds a reference
   std::string name_;         // guarded by the shard's mutex
+  // Another name of the file, where it was seen before; guarded by the shard's mutex.
+  std::unique_ptr<InodeLocation> other_;
 };
 
 // An O_PATH descriptor of an inode: borrowed from its cache, or opened for this use.
@@ -94,7 +101,7 @@ class PathFd {
   PathFd(PathFd&& other) noexcept;
   PathFd(const PathFd&) = delete;
   PathFd& operator=(const PathFd&) = delete;
-  PathFd& operator=(PathFd&&) = delete;
+  PathFd& operator=(PathFd&& other) noexcept;
   ~PathFd();
 
   int get() const { return fd_; }
@@ -138,13 +145,14 @@ class InodeTable {
   // The inode's status now, without opening it when its location will do. Errors as Open.
   Result<FileStatus> Status(Inode* inode);
 
-  // An entry is about to go from its directory. If it stands for an inode of ours, makes sure that
-  // the inode's descriptor is cached and stays, so that whoever still holds the file can go on
-  // using it. The inode with a reference (Release), or null. `newly`: it was free to be closed
-  // before.
-  Inode* KeepReachable(int parent_fd, const char* name, bool* newly);
-  // The entry did not go after all, and KeepReachable had newly kept the descriptor.
-  static void StopKeeping(Inode* inode) { inode->keep_fd_.store(false, std::memory_order_relaxed); }
+  // An entry is about to be removed from its directory. If it stands for an inode of ours, makes
+  // sure that the inode's descriptor is cached and stays until EndRemoval, so that whoever still
+  // holds the file can go on using it. Null: no inode of ours, and nothing to end.
+  Inode* BeginRemoval(int parent_fd, const char* name);
+  // The removal of `name` from `parent` has ended. `removed`: the entry is gone. The descriptor is
+  // kept for good when that was the last name, and kept as long as there is room when the other
+  // names are not known.
+  void EndRemoval(Inode* inode, bool removed, const Inode* parent, std::string_view name);
   // The inode is now `name` in `parent`.
   void MovedTo(Inode* inode, Inode* parent, std::string_view name);
   // The inode behind `status`, if the kernel holds it; with a reference to be given back with
@@ -161,8 +169,6 @@ class InodeTable {
 
  private:
   static constexpr size_t kShards = 64;
-  static constexpr uint64_t kUsersMask = 0x7fffffff;
-  static constexpr uint64_t kUsedBit = 0x80000000;
   friend class PathFd;
 
   struct Shard {
@@ -173,22 +179,32 @@ class InodeTable {
   Shard& ShardOf(const InodeKey& key) { return shards_[absl::HashOf(key) % kShards]; }
   Inode* FindOrInsert(const FileStatus& status, const DeviceRef& device, Inode* parent,
                       std::string_view name);
-  void SetLocation(Shard& shard, Inode* inode, Inode* parent, std::string_view name,
-                   Inode** old_parent);
+  // Sets the location of an inode whose shard's mutex is held. `keep_other`: the file has several
+  // names, so the location that it had is remembered. A parent whose reference passes to the
+  // caller; or null.
+  Inode* SetLocation(Inode* inode, Inode* parent, std::string_view name, bool keep_other);
+  // The name `name` of `parent`, one of several, is gone. True: the location was there.
+  bool LoseLocation(Inode* inode, const Inode* parent, std::string_view name);
+  // Sets the location of a directory that has one already: takes the location away from the
+  // ancestor of `parent` that is said to be in `inode`, if any, so that locations never form a
+  // cycle.
+  void MoveDirectory(Inode* inode, Inode* parent, std::string_view name);
+  // Lets go of a pinned descriptor if the location leads to the inode again.
+  void ReconsiderPin(Inode* inode);
   // Drops `count` references (and lookups); frees the inode, and then its parents, when none are
   // left.
   void Drop(Inode* inode, uint64_t count, bool lookups);
 
-  static int Borrow(Inode* inode);
-  static void GiveBack(Inode* inode);
-  static int TakeIdleFd(Inode* inode);
-  Result<PathFd> Reopen(Inode* inode, int depth);
+  int EvictPathFds(Pin weakest);
+  // Opens the inode by its location, and that of its ancestors as far as they have no descriptor.
+  Result<PathFd> Reopen(Inode* inode);
+  // Opens `name` of the directory `parent_fd`, which has to be `inode`.
+  Result<PathFd> OpenStep(Inode* inode, int parent_fd, const char* name);
   // Whether `status`, of `name` in `dir_fd` ("": of `dir_fd` itself), is this inode's. ESTALE: no.
   Outcome Verify(const Inode* inode, const FileStatus& status, int dir_fd, const char* name);
   // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a
   // reference; null: no location.
   Inode* LocationOf(Inode* inode, char* name);
-  Result<PathFd> OpenAtDepth(Inode* inode, int depth);
   // Caches `fd` for the inode; the borrowed descriptor either way.
   PathFd Install(Inode* inode, UniqueFd fd);
 
@@ -196,6 +212,7 @@ class InodeTable {
   SlotTable<Inode> slots_;
   std::array<Shard, kShards> shards_;
   Inode* root_ = nullptr;
+  std::mutex moves_mutex_;  // held while a directory's location changes; before a shard's
   const uint64_t path_fd_limit_;
   std::atomic<uint64_t> path_fds_{0};
   std::atomic<uint32_t> evict_hand_{0};

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/base/limits.h"
 #include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -14,8 +15,6 @@
 
 namespace shuntfs {
 namespace {
-
-constexpr size_t kBufferBytes = 32768;
 
 // linux_dirent64 as getdents64(2) lays it out.
 struct BackingEntry {
@@ -39,30 +38,36 @@ BackingEntry EntryAt(const DirectoryBuffer& buffer) {
 }
 
 // Uses a directory's buffer for one request. The kernel sends one READDIR at a time for an open
-// directory.
+// directory. Afterwards the buffer stays only when it holds entries and all buffers together are
+// within their limit.
 class BufferUse {
  public:
-  explicit BufferUse(DirectoryBuffer& buffer)
-      : buffer_(buffer), owns_(!buffer.in_use.test_and_set()) {}
+  BufferUse(HandleTable& handles, DirectoryBuffer& buffer)
+      : handles_(handles), buffer_(buffer), owns_(!buffer.in_use.test_and_set()) {}
   ~BufferUse() {
-    if (owns_) buffer_.in_use.clear();
+    if (!owns_) return;
+    if (buffer_.next == buffer_.end || handles_.directory_bytes() > kMaxDirectoryBufferBytes)
+      buffer_.Free();
+    buffer_.in_use.clear();
   }
   BufferUse(const BufferUse&) = delete;
   BufferUse& operator=(const BufferUse&) = delete;
   bool owns() const { return owns_; }
 
  private:
+  HandleTable& handles_;
   DirectoryBuffer& buffer_;
   const bool owns_;
 };
 
 // Makes the buffer continue at `offset`. False: the directory ends there.
 Result<bool> Fill(DirectoryBuffer& buffer, int fd, uint64_t offset) {
-  if (buffer.bytes.empty()) buffer.bytes.resize(kBufferBytes);
-  if (offset != buffer.next_offset) {
+  buffer.Allocate();
+  if (offset != buffer.next_offset || buffer.reread) {
     if (lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) return Errno::Last();
     buffer.next = buffer.end = 0;
     buffer.next_offset = offset;
+    buffer.reread = false;
   }
   if (buffer.next < buffer.end) return true;
   const long n = syscall(SYS_getdents64, fd, buffer.bytes.data(), buffer.bytes.size());
@@ -117,7 +122,7 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   if (file == nullptr || file->directory == nullptr) return Action::Error(Errno(EBADF));
   if (in.size > call.reply.size()) return Action::Error(Errno(EINVAL));
   DirectoryBuffer& buffer = *file->directory;
-  const BufferUse use(buffer);
+  const BufferUse use(fs.handles(), buffer);
   if (!use.owns()) return Action::Error(Errno(EBUSY));
 
   EntryWriter writer(call.reply.first(in.size), plus);
@@ -167,7 +172,7 @@ Action OpOpendir(FileSystem& fs, Call& call) {
     file->fd = std::move(*fd);
   }
   file->device = inode->device_ref();
-  file->directory = std::make_unique<DirectoryBuffer>();
+  file->directory = fs.handles().MakeDirectoryBuffer();
   abi::OpenOut out{};
   out.open_flags = abi::kFopenCacheDir;
   const Result<FileStatus> status = StatusOf(file->fd.get());

@@ -11,26 +11,28 @@
 namespace shuntfs {
 namespace {
 
-// Holds the inode behind an entry that is about to go; when the entry stays after all, the inode
-// need not keep its descriptor.
-class Departing {
+// Keeps the inode behind an entry reachable while the entry is removed, and afterwards as far as it
+// needs to be.
+class UnlinkGuard {
  public:
-  Departing(InodeTable& inodes, int parent_fd, const char* name)
-      : inodes_(inodes), inode_(inodes.KeepReachable(parent_fd, name, &newly_)) {}
-  ~Departing() {
-    if (inode_ == nullptr) return;
-    if (!gone_ && newly_) InodeTable::StopKeeping(inode_);
-    inodes_.Release(inode_);
+  UnlinkGuard(InodeTable& inodes, const Inode* parent, int parent_fd, std::string_view name)
+      : inodes_(inodes),
+        parent_(parent),
+        name_(name),
+        inode_(inodes.BeginRemoval(parent_fd, name.data())) {}
+  ~UnlinkGuard() {
+    if (inode_ != nullptr) inodes_.EndRemoval(inode_, removed_, parent_, name_);
   }
-  Departing(const Departing&) = delete;
-  Departing& operator=(const Departing&) = delete;
-  void Gone() { gone_ = true; }
+  UnlinkGuard(const UnlinkGuard&) = delete;
+  UnlinkGuard& operator=(const UnlinkGuard&) = delete;
+  void Commit() { removed_ = true; }
 
  private:
   InodeTable& inodes_;
-  bool newly_ = false;
+  const Inode* parent_;
+  const std::string_view name_;
   Inode* inode_;
-  bool gone_ = false;
+  bool removed_ = false;
 };
 
 Action Remove(FileSystem& fs, Call& call, int flags) {
@@ -40,10 +42,10 @@ Action Remove(FileSystem& fs, Call& call, int flags) {
   if (!name.ok()) return Action::Error(name.error());
   const Result<PathFd> directory = fs.inodes().Open(parent);
   if (!directory.ok()) return Action::Error(directory.error());
-  Departing departing(fs.inodes(), directory->get(), name->data());
+  UnlinkGuard guard(fs.inodes(), parent, directory->get(), *name);
   const Outcome done = FromSyscall(unlinkat(directory->get(), name->data(), flags));
   if (!done.ok()) return Action::Error(done.error());
-  departing.Gone();
+  guard.Commit();
   return Action::Reply();
 }
 
@@ -85,12 +87,12 @@ Action Rename(FileSystem& fs, Call& call, uint64_t new_directory, uint32_t flags
   if (!from.ok()) return Action::Error(from.error());
   const Result<PathFd> to = fs.inodes().Open(new_parent);
   if (!to.ok()) return Action::Error(to.error());
-  Departing replaced(fs.inodes(), to->get(), new_name->data());
+  UnlinkGuard replaced(fs.inodes(), new_parent, to->get(), *new_name);
   const Outcome done =
       RenameAs(fs, call, from->get(), old_name->data(), to->get(), new_name->data(), flags);
   if (!done.ok()) return Action::Error(done.error());
   if ((flags & RENAME_EXCHANGE) == 0) {
-    replaced.Gone();
+    replaced.Commit();
   } else {
     NoteMoved(fs, old_parent, from->get(), *old_name);
   }

@@ -42,9 +42,13 @@ inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 // so that none is given twice (core/inode_numbers.h): 25 to 50 MB when all are taken.
 inline constexpr size_t kMaxForeignNumbers = 1U << 20;
 
-// A parent chain longer than this cannot come from a path that a program could have walked
-// (PATH_MAX / 2).
-inline constexpr int kMaxReopenDepth = 2048;
+// An open directory buffers this much of its listing, until the listing ends.
+inline constexpr size_t kDirectoryBufferBytes = 32768;
+
+// What all open directories may buffer between two requests: 512 listings under way. Beyond that a
+// buffer is given back after each reply and read again for the next, so that programs that hold
+// many directories open cost no memory.
+inline constexpr uint64_t kMaxDirectoryBufferBytes = 16ULL << 20;
 
 // Descriptors kept free for open files, rings, sockets and short-lived opens when inodes are cached
 // by descriptor: the cache uses at most this share of RLIMIT_NOFILE.

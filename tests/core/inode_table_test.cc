@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
@@ -51,6 +52,13 @@ class InodeTableTest : public ::testing::Test {
     return fd.ok() ? Errno(0) : fd.error();
   }
 
+  // Of a name in the root.
+  Inode* BeginRemoval(const char* name) {
+    const Result<PathFd> root = table_->Open(table_->root());
+    EXPECT_TRUE(root.ok());
+    return table_->BeginRemoval(root->get(), name);
+  }
+
   void EvictAll() {
     while (table_->EvictPathFds() > 0) {
     }
@@ -60,7 +68,6 @@ class InodeTableTest : public ::testing::Test {
   std::unique_ptr<DeviceTable> devices_;
   DeviceRef device_;
   std::unique_ptr<InodeTable> table_;
-  bool newly_ = false;
 };
 
 TEST_F(InodeTableTest, TheRootIsNumberOneAndStays) {
@@ -241,21 +248,12 @@ TEST_F(InodeTableTest, AnUnlinkedFileStaysReachable) {
   tree_.File("a", "content");
   Make(/*path_fd_limit=*/1);
   Inode* inode = Lookup("a");
-  {
-    const Result<PathFd> root = table_->Open(table_->root());
-    ASSERT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
-    EXPECT_TRUE(newly_);
-    EXPECT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
-    EXPECT_FALSE(newly_);
-    table_->Release(inode);
-  }
+  ASSERT_EQ(BeginRemoval("a"), inode);
   tree_.Remove("a");
+  table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
   EvictAll();
   EXPECT_TRUE(Reaches(inode));
-  const NodeId nodeid = inode->nodeid();
-  EXPECT_TRUE(table_->Forget(nodeid, 1));
-  EXPECT_EQ(table_->Find(nodeid), inode) << "KeepReachable gave a reference";
-  table_->Release(inode);
+  EXPECT_TRUE(table_->Forget(inode->nodeid(), 1));
   EXPECT_EQ(table_->count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);
 }
@@ -264,25 +262,125 @@ TEST_F(InodeTableTest, WhatDidNotGoNeedNotBeKept) {
   tree_.File("a");
   Make();
   Inode* inode = Lookup("a");
-  {
-    const Result<PathFd> root = table_->Open(table_->root());
-    ASSERT_EQ(table_->KeepReachable(root->get(), "a", &newly_), inode);
-  }
+  ASSERT_EQ(BeginRemoval("a"), inode);
   EvictAll();
   EXPECT_EQ(table_->path_fds(), 2u);
-  InodeTable::StopKeeping(inode);
-  table_->Release(inode);
+  table_->EndRemoval(inode, /*removed=*/false, table_->root(), "a");
   EvictAll();
   EXPECT_EQ(table_->path_fds(), 1u);
   EXPECT_TRUE(Reaches(inode));
 }
 
+TEST_F(InodeTableTest, ARemovalThatFailsDoesNotUndoOneThatSucceeded) {
+  tree_.File("a");
+  Make();
+  Inode* inode = Lookup("a");
+  ASSERT_EQ(BeginRemoval("a"), inode);
+  ASSERT_EQ(BeginRemoval("a"), inode);
+  tree_.Remove("a");
+  table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
+  table_->EndRemoval(inode, /*removed=*/false, table_->root(), "a");
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+}
+
+TEST_F(InodeTableTest, AnotherNameNeedsNoDescriptor) {
+  tree_.File("tmp");
+  Make();
+  Inode* inode = Lookup("tmp");
+  tree_.Link("tmp", "new");
+  EXPECT_EQ(Lookup("new"), inode);
+  for (const char* name : {"tmp", "new"}) {
+    SCOPED_TRACE(name);
+    const std::string other = std::string(name) + "2";
+    tree_.Link("new", other);
+    EXPECT_EQ(Lookup(other), inode);
+    EXPECT_EQ(Lookup(name), inode) << "the name that goes is the one that was seen last";
+    ASSERT_EQ(BeginRemoval(name), inode);
+    tree_.Remove(name);
+    table_->EndRemoval(inode, /*removed=*/true, table_->root(), name);
+    EvictAll();
+    EXPECT_EQ(table_->path_fds(), 1u);
+    EXPECT_TRUE(Reaches(inode));
+  }
+}
+
+TEST_F(InodeTableTest, AFileWhoseOtherNamesAreUnknownKeepsItsDescriptorWhileThereIsRoom) {
+  tree_.File("a");
+  Make();
+  Inode* inode = Lookup("a");
+  tree_.Link("a", "unseen");
+  ASSERT_EQ(BeginRemoval("a"), inode);
+  tree_.Remove("a");
+  table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
+  tree_.File("b");
+  EXPECT_TRUE(Reaches(Lookup("b")));
+  EXPECT_EQ(table_->EvictPathFds(), 1) << "the other descriptor goes first";
+  EXPECT_TRUE(Reaches(inode));
+  EXPECT_EQ(Lookup("unseen"), inode);
+  EvictAll();
+  EXPECT_EQ(table_->path_fds(), 1u) << "a lookup that shows a name gives the descriptor back";
+  EXPECT_TRUE(Reaches(inode));
+}
+
+TEST_F(InodeTableTest, ALookupThatSawTheNameBeforeItWentDoesNotUnpin) {
+  tree_.File("a");
+  Make();
+  Inode* inode = Lookup("a");
+  const FileStatus seen = tree_.Status("a");
+  ASSERT_EQ(BeginRemoval("a"), inode);
+  tree_.Remove("a");
+  table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
+  EXPECT_EQ(table_->Lookup(seen, device_, table_->root(), "a"), inode);
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+}
+
+TEST_F(InodeTableTest, LocationsFormNoCycle) {
+  tree_.Directory("a");
+  tree_.Directory("a/b");
+  Make();
+  Inode* a = Lookup("a");
+  Inode* b = Lookup("a/b");
+  tree_.Rename("a/b", "b");
+  tree_.Rename("a", "b/a");
+  EXPECT_EQ(table_->Lookup(tree_.Status("b/a"), device_, b, "a"), a);
+  EXPECT_EQ(OpenError(a), Errno(0)) << "through its cached descriptor";
+  EvictAll();
+  EXPECT_EQ(OpenError(a), Errno(ESTALE)) << "where b is now was not seen";
+  EXPECT_EQ(Lookup("b/a"), a);
+  EXPECT_TRUE(Reaches(a));
+  EXPECT_TRUE(table_->Forget(a->nodeid(), 4));
+  EXPECT_TRUE(table_->Forget(b->nodeid(), 2));
+  EXPECT_EQ(table_->count(), 1u) << "inodes hold each other";
+}
+
+TEST_F(InodeTableTest, ReachesTheEndOfADeepTreeWithFewDescriptors) {
+  constexpr int kDepth = 3000;
+  Make(/*path_fd_limit=*/2);
+  Inode* inode = table_->root();
+  UniqueFd directory = tree_.OpenRoot();
+  for (int depth = 0; depth < kDepth; ++depth) {
+    ASSERT_EQ(mkdirat(directory.get(), "d", 0755), 0);
+    const Result<FileStatus> status = StatusAt(directory.get(), "d");
+    ASSERT_TRUE(status.ok());
+    inode = table_->Lookup(*status, device_, inode, "d");
+    directory = UniqueFd(openat(directory.get(), "d", O_PATH | O_CLOEXEC));
+    ASSERT_TRUE(directory.valid());
+  }
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+  for (int depth = 0; depth < kDepth; ++depth) {
+    directory = UniqueFd(openat(directory.get(), "..", O_PATH | O_CLOEXEC));
+    ASSERT_EQ(unlinkat(directory.get(), "d", AT_REMOVEDIR), 0);
+  }
+}
+
 TEST_F(InodeTableTest, WhatTheKernelDoesNotHoldIsNotKept) {
   tree_.File("a");
   Make();
-  const Result<PathFd> root = table_->Open(table_->root());
-  EXPECT_EQ(table_->KeepReachable(root->get(), "a", &newly_), nullptr);
-  EXPECT_EQ(table_->KeepReachable(root->get(), "nothing", &newly_), nullptr);
+  EXPECT_EQ(BeginRemoval("a"), nullptr);
+  EXPECT_EQ(BeginRemoval("nothing"), nullptr);
   EXPECT_EQ(table_->FindHeld(tree_.Status("a"), *device_), nullptr);
   EXPECT_EQ(table_->count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);

@@ -90,6 +90,30 @@ TEST_F(InodeTableThreadsTest, LookOpenEvictAndForgetTogether) {
   EXPECT_EQ(table_->path_fds(), 1u) << "descriptors are left";
 }
 
+// The evicter runs while files lose their names: each file is reachable until it is forgotten.
+TEST_F(InodeTableThreadsTest, FilesAreUnlinkedWhileOthersEvict) {
+  std::atomic<bool> done{false};
+  std::thread evicter([&] {
+    while (!done) table_->EvictPathFds();
+  });
+  int wrong = 0;
+  for (int round = 0; round < 2 * kRounds; ++round) {
+    tree_.File("f");
+    Inode* file = Lookup(table_->root(), "f");
+    ASSERT_NE(file, nullptr);
+    const Result<PathFd> root = table_->Open(table_->root());
+    ASSERT_EQ(table_->BeginRemoval(root->get(), "f"), file);
+    tree_.Remove("f");
+    table_->EndRemoval(file, /*removed=*/true, table_->root(), "f");
+    if (!table_->Open(file).ok()) ++wrong;
+    EXPECT_TRUE(table_->Forget(file->nodeid(), 1));
+  }
+  done = true;
+  evicter.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(table_->count(), 1u);
+}
+
 TEST_F(InodeTableThreadsTest, AFileIsMovedWhileOthersReachIt) {
   Inode* const first = Lookup(table_->root(), "d0");
   Inode* const second = Lookup(table_->root(), "d1");

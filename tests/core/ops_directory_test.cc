@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/limits.h"
 #include "tests/core/client.h"
 #include "tests/core/temp_tree.h"
 
@@ -103,6 +104,31 @@ TEST_F(DirectoryTest, ListsEverythingOnceOverManyBuffers) {
     ExpectComplete(ReadAll(client, /*plus=*/true, fh, room));
   }
   EXPECT_EQ(client.fs().inodes().count(), 901u);
+}
+
+TEST_F(DirectoryTest, AListingThatEndedBuffersNothing) {
+  Fill(100);
+  Client client(tree_.path());
+  const uint64_t fh = client.OpenDirectory(kRoot);
+  Read(client, /*plus=*/false, fh, 0, 1000);
+  EXPECT_EQ(client.fs().handles().directory_bytes(), kDirectoryBufferBytes);
+  ExpectComplete(ReadAll(client, /*plus=*/false, fh, 1000));
+  EXPECT_EQ(client.fs().handles().directory_bytes(), 0u);
+}
+
+TEST_F(DirectoryTest, ManyOpenDirectoriesBufferABoundedAmount) {
+  Fill(100);
+  Client client(tree_.path());
+  const size_t directories = kMaxDirectoryBufferBytes / kDirectoryBufferBytes + 20;
+  std::vector<uint64_t> handles;
+  for (size_t i = 0; i < directories; ++i) {
+    handles.push_back(client.OpenDirectory(kRoot));
+    Read(client, /*plus=*/false, handles.back(), 0, 1000);
+    EXPECT_LE(client.fs().handles().directory_bytes(), kMaxDirectoryBufferBytes);
+  }
+  // The last one gives its buffer back after each reply, and goes on where it was.
+  ExpectComplete(ReadAll(client, /*plus=*/false, handles.back(), 1000));
+  ExpectComplete(ReadAll(client, /*plus=*/false, handles.front(), 1000));
 }
 
 TEST_F(DirectoryTest, TellsNumberAndType) {

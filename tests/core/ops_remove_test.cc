@@ -86,6 +86,22 @@ TEST_F(RemoveTest, ARemovedDirectoryCanStillBeAskedFor) {
       Refused(client_.Send(Opcode::kMkdir, node, abi::MkdirIn{0755, 0}, Text("x")), ENOENT));
 }
 
+// What git does for an object and a maildir for a message.
+TEST_F(RemoveTest, ALinkThatReplacesATemporaryNamePinsNothing) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string temporary = "t" + std::to_string(i);
+    const std::string name = "n" + std::to_string(i);
+    tree_.File(temporary);
+    const uint64_t node = client_.Lookup(kRoot, temporary);
+    EXPECT_TRUE(Answered(client_.Send(Opcode::kLink, kRoot, abi::LinkIn{node}, Text(name))));
+    EXPECT_TRUE(Answered(client_.Send(Opcode::kUnlink, kRoot, Text(temporary)), 0));
+    EXPECT_TRUE(client_.Getattr(node).ok());
+  }
+  EXPECT_EQ(client_.fs().inodes().count(), 51u);
+  EvictAll();
+  EXPECT_EQ(client_.fs().inodes().path_fds(), 1u);
+}
+
 TEST_F(RemoveTest, OneOfTwoLinksGoes) {
   tree_.File("f");
   tree_.Link("f", "g");
