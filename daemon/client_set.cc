@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,6 +24,15 @@ constexpr std::chrono::milliseconds kStreamPause{50};
 constexpr std::chrono::seconds kStreamPatience{30};
 constexpr size_t kMaxUnread = size_t{256} << 10;
 
+// How long new clients wait when no descriptor is free and none of our clients leaves.
+constexpr std::chrono::seconds kListenerPause{1};
+
+// Whether accept4(2) failed for want of something that the process or the machine runs out of. The
+// connection then stays in the backlog and the listener stays readable.
+bool IsShortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 // Whether the peer has closed its socket. One that only will not send any more has not.
@@ -40,12 +50,13 @@ absl::StatusOr<std::unique_ptr<ClientSet>> ClientSet::Create(UniqueFd listener,
     return absl::ResourceExhaustedError(absl::StrFormat("epoll: %s", std::strerror(errno)));
   std::unique_ptr<ClientSet> set(
       new ClientSet(std::move(listener), std::move(epoll), std::move(admits)));
+  set->RefillReserve();
   set->WatchListener(true);
   return set;
 }
 
 std::optional<ClientSet::Clock::time_point> ClientSet::deadline() const {
-  std::optional<Clock::time_point> nearest;
+  std::optional<Clock::time_point> nearest = listener_rests_until_;
   for (const Client& client : clients_) {
     if (client.stays) continue;
     if (!nearest || client.deadline < *nearest) nearest = client.deadline;
@@ -62,9 +73,16 @@ void ClientSet::WatchListener(bool watch) {
   listener_watched_ = watch;
 }
 
+// An eventfd is a whole open file: to give it up also helps where the machine has no open file
+// left, which a second descriptor of the same file would not.
+void ClientSet::RefillReserve() {
+  if (!reserve_.valid()) reserve_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 void ClientSet::Serve(const Protocol& protocol) {
   std::array<epoll_event, kMaxClients + 1> events;
   const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+  size_t left = 0;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<size_t>(i)];
     if (event.data.ptr == nullptr) {
@@ -74,20 +92,35 @@ void ClientSet::Serve(const Protocol& protocol) {
     auto* client = static_cast<Client*>(event.data.ptr);
     const bool sends = (event.events & EPOLLOUT) != 0;
     if (!(sends ? Send(client) : Receive(client, protocol)))
-      clients_.remove_if([client](const Client& each) { return &each == client; });
+      left += clients_.remove_if([client](const Client& each) { return &each == client; });
   }
   const Clock::time_point now = Clock::now();
-  clients_.remove_if([this, now](Client& each) {
+  left += clients_.remove_if([this, now](Client& each) {
     if (each.stream) return !GoOn(&each, now);
     return !each.stays && each.deadline <= now;
   });
-  WatchListener(clients_.size() < kMaxClients);
+  RefillReserve();
+  if (left > 0 || listener_rests_until_ <= now) listener_rests_until_.reset();
+  WatchListener(clients_.size() < kMaxClients && !listener_rests_until_);
+}
+
+int ClientSet::AcceptOne() {
+  const auto accept_next = [this] {
+    return accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  };
+  const int fd = accept_next();
+  if (fd >= 0 || !IsShortage(errno) || !reserve_.valid()) return fd;
+  reserve_.reset();
+  return accept_next();
 }
 
 void ClientSet::Accept() {
   while (clients_.size() < kMaxClients) {
-    UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd.valid()) return;
+    UniqueFd fd(AcceptOne());
+    if (!fd.valid()) {
+      if (IsShortage(errno)) listener_rests_until_ = Clock::now() + kListenerPause;
+      return;
+    }
     if (!admits_(fd.get())) continue;
     Client& client = clients_.emplace_back();
     client.fd = std::move(fd);

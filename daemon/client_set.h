@@ -3,7 +3,8 @@
 //
 // Floor 4. Control thread only. Peers are not trusted: what they send is bounded by the protocol, a
 // client that neither asks nor reads for two seconds is dropped, and beyond eight clients the next
-// waits in the kernel's backlog.
+// waits in the kernel's backlog. When no descriptor is free, a reserve lets one client in at a
+// time; the others wait in the backlog until that one leaves, and the thread sleeps meanwhile.
 #ifndef SHUNTFS_DAEMON_CLIENT_SET_H_
 #define SHUNTFS_DAEMON_CLIENT_SET_H_
 
@@ -53,7 +54,7 @@ class ClientSet {
   // Readable when Serve() has something to do.
   int poll_fd() const { return epoll_.get(); }
   // When Serve() has to be called even without that: to drop a slow client, to go on with a stream
-  // (whose reader may rest for half a minute).
+  // (whose reader may rest for half a minute), to accept again after a lack of descriptors.
   std::optional<Clock::time_point> deadline() const;
 
   void Serve(const Protocol& protocol);
@@ -73,6 +74,9 @@ class ClientSet {
       : listener_(std::move(listener)), epoll_(std::move(epoll)), admits_(std::move(admits)) {}
 
   void Accept();
+  // A connection's descriptor, or -1 and errno. Gives up the reserve when no descriptor is free.
+  int AcceptOne();
+  void RefillReserve();
   void WatchListener(bool watch);
   // Whether the client stays.
   bool Receive(Client* client, const Protocol& protocol);
@@ -82,7 +86,11 @@ class ClientSet {
   UniqueFd listener_;
   UniqueFd epoll_;
   std::function<bool(int fd)> admits_;
+  UniqueFd reserve_;  // Holds a descriptor for a client that comes when no other is free.
   bool listener_watched_ = false;
+  // Set while there is no descriptor for the next client: the listener, which stays readable, is
+  // not watched until then or until a client leaves.
+  std::optional<Clock::time_point> listener_rests_until_;
   std::list<Client> clients_;  // A list: epoll holds pointers to its elements.
 };
 

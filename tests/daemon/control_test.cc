@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -137,6 +139,59 @@ TEST_F(ControlSocketTest, AnswersAndCloses) {
   EXPECT_EQ(AnswerTo(client.get(), "ping\n"), "answer\n");
   EXPECT_EQ(Receive(client.get()), "<end>");
   EXPECT_EQ(handled_, 1);
+}
+
+// While it lives the process can open nothing.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    // Whatever is above the limit is kept, and whatever is free below it is filled.
+    const UniqueFd highest(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(highest.get()) + 1;
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (true) {
+      UniqueFd filler(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+      if (!filler.valid()) break;
+      fillers_.push_back(std::move(filler));
+    }
+    EXPECT_EQ(errno, EMFILE);
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> fillers_;
+};
+
+TEST_F(ControlSocketTest, WithoutADescriptorItServesOneByOneAndDoesNotSpin) {
+  Listen();
+  // Connected first: connecting takes descriptors, which are this process's too.
+  const UniqueFd first = Connect();
+  const UniqueFd second = Connect();
+  const UniqueFd third = Connect();
+  const UniqueFd spare(dup(STDERR_FILENO));  // So that the limit does not cut off the others.
+  const NoDescriptors none;
+  const auto serve = [this] {
+    socket_->Serve([this](ControlCommand command) { return Handle(command); });
+  };
+  const auto readable = [this] {
+    pollfd state{socket_->poll_fd(), POLLIN, 0};
+    return poll(&state, 1, 0) > 0;
+  };
+  ASSERT_TRUE(readable());
+  serve();
+  // One client is let in and says nothing yet; two wait.
+  EXPECT_FALSE(readable());
+  const auto deadline = socket_->deadline();
+  ASSERT_TRUE(deadline.has_value());
+  EXPECT_LE(*deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  for (const UniqueFd* client : {&first, &second, &third}) {
+    EXPECT_EQ(AnswerTo(client->get(), "ping\n"), "answer\n");
+    EXPECT_EQ(Receive(client->get()), "<end>");
+  }
+  EXPECT_EQ(handled_, 3);
 }
 
 TEST_F(ControlSocketTest, KeepsWhoAskedToStop) {
