@@ -19,6 +19,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
 #include "daemon/policy_setup.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
@@ -51,7 +52,7 @@ std::string ShowLines(const std::vector<Effective>& options,
   for (const DerivedValue& each : derived) {
     text += absl::StrFormat("%-22s %-20s %s\n", each.name, each.value, each.inputs);
   }
-  return text;
+  return PrintableLines(text);
 }
 
 std::string ShowJson(const std::vector<Effective>& options,
@@ -102,18 +103,18 @@ int Check(const std::string& file) {
   });
   const absl::Status status = ToStatus(loaded.mistakes);
   if (!status.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+    std::fprintf(stderr, "%s\n", PrintableLines(std::string(status.message())).c_str());
     return kExitUsage;
   }
-  std::printf("%s: no mistakes\n", sources.file.c_str());
+  std::printf("%s: no mistakes\n", Printable(sources.file).c_str());
   return kExitOk;
 }
 
 int Generate(const std::string& what) {
   const std::optional<std::string> text = shuntfs::Generate(what);
   if (!text) {
-    std::fprintf(stderr, "shuntfs: \"%s\" is nothing to generate; it is one of %s\n", what.c_str(),
-                 std::string(kGenerated).c_str());
+    std::fprintf(stderr, "shuntfs: \"%s\" is nothing to generate; it is one of %s\n",
+                 Printable(what).c_str(), std::string(kGenerated).c_str());
     return kExitUsage;
   }
   std::fputs(text->c_str(), stdout);

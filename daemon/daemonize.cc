@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "daemon/exit_code.h"
 #include "daemon/log_setup.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
@@ -72,7 +73,7 @@ void EndDaemon(pid_t child) {
 }
 
 int Fail(int exit_code, const std::string& text) {
-  std::fprintf(stderr, "shuntfs: %s\n", text.c_str());
+  PrintErrors(text);
   return exit_code;
 }
 

@@ -23,6 +23,14 @@ void AppendUtf8(unsigned code, std::string* out) {
   }
 }
 
+// The code of a control character from U+0080 to U+009F at the start of `text`, or 0. Terminals
+// obey these too, and JSON does not ask for an escape.
+unsigned SecondSetControl(std::string_view text) {
+  if (text.size() < 2 || text[0] != '\xC2') return 0;
+  const auto second = static_cast<unsigned char>(text[1]);
+  return second >= 0x80 && second < 0xA0 ? second : 0;
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -97,7 +105,10 @@ class Parser {
       const char c = text_[at_++];
       if (c == '"') return true;
       if (c != '\\') {
-        *out += c;
+        const size_t length = Utf8Length(text_.substr(at_ - 1));
+        if (length == 0 || static_cast<unsigned char>(c) < 0x20) return false;
+        *out += text_.substr(at_ - 1, length);
+        at_ += length - 1;
         continue;
       }
       if (at_ == text_.size()) return false;
@@ -139,8 +150,12 @@ std::string JsonQuote(std::string_view text) {
     if (byte == '"' || byte == '\\') {
       out += '\\';
       out += text[0];
-    } else if (byte < 0x20) {
+    } else if (byte < 0x20 || byte == 0x7F) {
       out += absl::StrFormat("\\u%04x", byte);
+    } else if (const unsigned control = SecondSetControl(text); control != 0) {
+      out += absl::StrFormat("\\u%04x", control);
+      text.remove_prefix(2);
+      continue;
     } else if (const size_t length = Utf8Length(text); length > 0) {
       out += text.substr(0, length);
       text.remove_prefix(length);
@@ -151,6 +166,16 @@ std::string JsonQuote(std::string_view text) {
     text.remove_prefix(1);
   }
   return out + '"';
+}
+
+std::string EscapeControls(std::string_view document) {
+  std::string out;
+  while (!document.empty()) {
+    const unsigned control = document[0] == '\x7F' ? 0x7FU : SecondSetControl(document);
+    out += control != 0 ? absl::StrFormat("\\u%04x", control) : std::string(1, document[0]);
+    document.remove_prefix(control > 0x7F ? 2 : 1);
+  }
+  return out;
 }
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
@@ -177,19 +202,20 @@ std::string JsonToLines(const JsonValue& value, int indent_columns) {
       std::string line;
       for (const auto& [inner_name, inner] : member.members) {
         flat = flat && inner.kind == JsonValue::Kind::kScalar && member.members.size() <= 4;
-        line += absl::StrFormat(" %s %s", inner_name, inner.text);
+        line += absl::StrFormat(" %s %s", Printable(inner_name), Printable(inner.text));
       }
       if (flat) {
-        out += absl::StrFormat("%s%s:%s\n", indent, name, line);
+        out += absl::StrFormat("%s%s:%s\n", indent, Printable(name), line);
       } else {
-        out += absl::StrFormat("%s%s:\n%s", indent, name, JsonToLines(member, indent_columns + 2));
+        out += absl::StrFormat("%s%s:\n%s", indent, Printable(name),
+                               JsonToLines(member, indent_columns + 2));
       }
     } else {
-      out += absl::StrFormat("%s%s: %s\n", indent, name, member.text);
+      out += absl::StrFormat("%s%s: %s\n", indent, Printable(name), Printable(member.text));
     }
   }
   for (const JsonValue& item : value.items) {
-    out += item.members.empty() ? absl::StrFormat("%s- %s\n", indent, item.text)
+    out += item.members.empty() ? absl::StrFormat("%s- %s\n", indent, Printable(item.text))
                                 : JsonToLines(item, indent_columns) + "\n";
   }
   return out;

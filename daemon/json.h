@@ -14,8 +14,12 @@
 namespace shuntfs {
 
 // `text` as a JSON string with its quotes. Bytes that are not UTF-8 (file names may hold any)
-// become U+FFFD.
+// become U+FFFD; control characters, also those that JSON allows (U+007F to U+009F), are escaped.
 std::string JsonQuote(std::string_view text);
+
+// `document`, which ParseJson() accepts, with the control characters escaped that JSON allows in
+// strings: terminals obey them.
+std::string EscapeControls(std::string_view document);
 
 struct JsonValue {
   enum class Kind : uint8_t { kScalar, kString, kArray, kObject };
@@ -30,10 +34,11 @@ struct JsonValue {
   std::string TextOf(std::string_view name) const;
 };
 
-// Nothing when `text` is not one JSON value, or nests deeper than 16.
+// Nothing when `text` is not one JSON value, or nests deeper than 16, or has
+// control characters below U+0020 or no UTF-8 in its strings.
 std::optional<JsonValue> ParseJson(std::string_view text);
 
-// Indented "name: value" lines, for people.
+// Indented "name: value" lines, for people; fit for a terminal (printable.h).
 std::string JsonToLines(const JsonValue& value, int indent_columns = 0);
 
 }  // namespace shuntfs

@@ -10,6 +10,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/mount_command.h"
 #include "daemon/mount_helper.h"
+#include "daemon/printable.h"
 #include "daemon/probe_command.h"
 #include "daemon/reload_command.h"
 #include "daemon/status_command.h"
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
   if (argc > 0 && shuntfs::IsMountHelper(argv[0])) return shuntfs::RunMountHelper(arguments);
   const absl::StatusOr<shuntfs::CommandLine> line = shuntfs::ParseCommandLine(arguments);
   if (!line.ok()) {
-    std::fprintf(stderr, "shuntfs: %s\n", std::string(line.status().message()).c_str());
+    shuntfs::PrintErrors(std::string(line.status().message()));
     return shuntfs::ExitCodeOf(line.status());
   }
   switch (line->command) {

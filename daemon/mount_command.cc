@@ -14,13 +14,14 @@
 #include "daemon/mount_session.h"
 #include "daemon/mount_table.h"
 #include "daemon/policy_setup.h"
+#include "daemon/printable.h"
 #include "daemon/unmount.h"
 
 namespace shuntfs {
 namespace {
 
 int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  PrintErrors(std::string(status.message()));
   return ExitCodeOf(status);
 }
 
@@ -43,7 +44,7 @@ absl::Status CheckPrivileges(const Options& options) {
 // The daemon ended without a word, so its mount is dead; another daemon's mount is not.
 void RemoveMount(const std::string& mountpoint) {
   if (const absl::Status status = RemoveDeadMounts(mountpoint); !status.ok())
-    std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+    PrintErrors(std::string(status.message()));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "core/base/unique_fd.h"
 #include "daemon/exit_code.h"
 #include "daemon/mount_command.h"
+#include "daemon/printable.h"
 #include "daemon/remount.h"
 
 namespace shuntfs {
@@ -55,8 +56,8 @@ absl::Status Run(const HelperCall& call, int* exit_code) {
   if (!line.ok()) return line.status();
   if (!call.fake) *exit_code = RunMountCommand(*line);
   if (call.verbose && *exit_code == kExitOk) {
-    std::printf("shuntfs: %s mounted on %s%s.\n", call.source.c_str(), call.mountpoint.c_str(),
-                call.fake ? " (not really: -f)" : "");
+    std::printf("shuntfs: %s mounted on %s%s.\n", Printable(call.source).c_str(),
+                Printable(call.mountpoint).c_str(), call.fake ? " (not really: -f)" : "");
   }
   return absl::OkStatus();
 }
@@ -146,7 +147,7 @@ int RunMountHelper(const std::vector<std::string>& arguments) {
   int exit_code = kExitOk;
   const absl::Status status = call.ok() ? Run(*call, &exit_code) : call.status();
   if (status.ok()) return exit_code;
-  std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  PrintErrors(std::string(status.message()));
   return ExitCodeOf(status);
 }
 

@@ -1,5 +1,8 @@
 #include "daemon/printable.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "absl/strings/str_format.h"
 
 namespace shuntfs {
@@ -10,6 +13,21 @@ bool IsControl(std::string_view sequence) {
   const auto byte = [sequence](size_t i) { return static_cast<unsigned char>(sequence[i]); };
   if (sequence.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
   return sequence.size() == 2 && byte(0) == 0xC2 && byte(1) < 0xA0;
+}
+
+// Appends what may be printed of `sequence`, one character or one byte that is none.
+void AppendPrintable(std::string_view sequence, std::string* out) {
+  if (Utf8Length(sequence) == 0 || IsControl(sequence)) {
+    for (const char c : sequence)
+      absl::StrAppendFormat(out, "\\%03o", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  } else {
+    *out += sequence;
+  }
+}
+
+// The character at the start of `text`, or its first byte when there is none.
+std::string_view FirstSequence(std::string_view text) {
+  return text.substr(0, std::max<size_t>(Utf8Length(text), 1));
 }
 
 }  // namespace
@@ -38,19 +56,37 @@ size_t Utf8Length(std::string_view text) {
 std::string Printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    const std::string_view sequence = text.substr(0, length == 0 ? 1 : length);
+    const std::string_view sequence = FirstSequence(text);
     if (sequence == "\\") {
       out += "\\\\";
-    } else if (length == 0 || IsControl(sequence)) {
-      for (const char c : sequence)
-        absl::StrAppendFormat(&out, "\\%03o", static_cast<unsigned>(static_cast<unsigned char>(c)));
     } else {
-      out += sequence;
+      AppendPrintable(sequence, &out);
     }
     text.remove_prefix(sequence.size());
   }
   return out;
+}
+
+std::string PrintableLines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view sequence = FirstSequence(text);
+    if (sequence == "\n") {
+      out += sequence;
+    } else {
+      AppendPrintable(sequence, &out);
+    }
+    text.remove_prefix(sequence.size());
+  }
+  return out;
+}
+
+void PrintError(std::string_view message) {
+  std::fprintf(stderr, "shuntfs: %s\n", Printable(message).c_str());
+}
+
+void PrintErrors(std::string_view message) {
+  std::fprintf(stderr, "shuntfs: %s\n", PrintableLines(message).c_str());
 }
 
 std::string_view FirstColumns(std::string_view text, size_t columns) {

@@ -1,6 +1,6 @@
 // Text of strangers (file names, paths) made fit for a terminal or a log.
 //
-// Floor 4. Pure functions, any thread.
+// Floor 4. Any thread.
 #ifndef SHUNTFS_DAEMON_PRINTABLE_H_
 #define SHUNTFS_DAEMON_PRINTABLE_H_
 
@@ -16,6 +16,15 @@ size_t Utf8Length(std::string_view text);
 // Control characters and what is no UTF-8 as \ooo, a backslash as two: nothing in the result moves
 // a cursor or ends a line, and the bytes can be had back.
 std::string Printable(std::string_view text);
+
+// The same for text of several lines: newlines and backslashes stay. For text in which names are
+// printable already, and for messages that have a line for each mistake.
+std::string PrintableLines(std::string_view text);
+
+// "shuntfs: " and the message, on stderr. Every message that may name a file, a mount or what a
+// daemon answered is printed so; PrintErrors() is for messages of several lines.
+void PrintError(std::string_view message);
+void PrintErrors(std::string_view message);
 
 // The first `columns` characters of `text`, which is UTF-8.
 std::string_view FirstColumns(std::string_view text, size_t columns);

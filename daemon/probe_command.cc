@@ -6,6 +6,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
 #include "daemon/log_setup.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 
@@ -27,7 +28,7 @@ std::string ProbeLines(const std::vector<ModeProbe>& probes) {
                             probe.reason);
     if (!probe.remedy.empty()) text += absl::StrFormat("%-17s remedy: %s\n", "", probe.remedy);
   }
-  return text;
+  return PrintableLines(text);
 }
 
 int RunProbeCommand(const CommandLine& line) {

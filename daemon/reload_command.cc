@@ -8,6 +8,7 @@
 #include "daemon/control_client.h"
 #include "daemon/exit_code.h"
 #include "daemon/our_mount.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
@@ -42,10 +43,10 @@ absl::StatusOr<std::string> Reload(const std::string& path) {
 int RunReloadCommand(const CommandLine& line) {
   const absl::StatusOr<std::string> report = Reload(line.operands[0]);
   if (!report.ok()) {
-    std::fprintf(stderr, "shuntfs: %s\n", std::string(report.status().message()).c_str());
+    PrintErrors(std::string(report.status().message()));
     return ExitCodeOf(report.status());
   }
-  std::fputs(report->c_str(), stdout);
+  std::fputs(PrintableLines(*report).c_str(), stdout);
   return kExitOk;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/mount_identity.h"
 #include "daemon/mount_table.h"
 #include "daemon/path_probe.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
@@ -108,7 +109,7 @@ absl::Status Remount(const std::string& mountpoint, const std::vector<std::strin
   if (!plan.unchanged.empty()) {
     std::fprintf(stderr,
                  "shuntfs: a remount does not change %s; unmount and mount again for that\n",
-                 absl::StrJoin(plan.unchanged, ", ").c_str());
+                 Printable(absl::StrJoin(plan.unchanged, ", ")).c_str());
   }
   if (fake) return absl::OkStatus();
   const absl::StatusOr<OpenMount> opened = OpenMountAt(*resolved);

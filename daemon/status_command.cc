@@ -9,6 +9,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/json.h"
 #include "daemon/mount_table.h"
+#include "daemon/printable.h"
 #include "daemon/status_question.h"
 #include "daemon/watch_command.h"
 
@@ -16,7 +17,7 @@ namespace shuntfs {
 namespace {
 
 int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 
@@ -55,13 +56,14 @@ int ShowAll(const MountTable& table, bool json) {
                  (document.ok() ? *document : ErrorDocument(entry, document.status()));
     if (!document.ok()) {
       lines += absl::StrFormat("%-8s %-12s %-10s %-28s %s\n", "-", "no answer", "-",
-                               entry.mountpoint, entry.source);
+                               Printable(entry.mountpoint), Printable(entry.source));
       continue;
     }
     const JsonValue value = *ParseJson(*document);
-    lines += absl::StrFormat("%-8s %-12s %-10s %-28s %s\n", value.TextOf("pid"),
-                             value.TextOf("data_path"), value.TextOf("uptime_s") + "s",
-                             entry.mountpoint, value.TextOf("source"));
+    lines += absl::StrFormat("%-8s %-12s %-10s %-28s %s\n", Printable(value.TextOf("pid")),
+                             Printable(value.TextOf("data_path")),
+                             Printable(value.TextOf("uptime_s")) + "s", Printable(entry.mountpoint),
+                             Printable(value.TextOf("source")));
   }
   if (json) {
     std::printf("[%s]\n", documents.c_str());

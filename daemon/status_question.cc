@@ -40,7 +40,7 @@ absl::StatusOr<std::string> AskForStatus(const MountEntry& entry) {
     return absl::DataLossError(
         absl::StrFormat("the daemon of %s answered no JSON", entry.mountpoint));
   }
-  return document;
+  return EscapeControls(*document);
 }
 
 }  // namespace shuntfs

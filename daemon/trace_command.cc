@@ -23,7 +23,7 @@ namespace {
 constexpr int kAnswerTimeoutMs = 5000;
 
 int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 
@@ -40,9 +40,24 @@ absl::StatusOr<ControlClient> StartTrace(const MountEntry& entry, const std::str
       refused ? answer->substr(6) : absl::StrFormat("the daemon answers \"%s\"", *answer));
 }
 
+// A line of a trace is shorter; what has no end is printed in pieces.
+constexpr size_t kLongestLine = size_t{64} << 10;
+
+// Prints the whole lines at the start of `text` and removes them. The daemon has made names
+// printable; what still could move a cursor comes from something that is not our daemon.
+bool PrintLines(std::string* text) {
+  size_t end = text->rfind('\n') + 1;  // 0 without a newline.
+  if (end == 0 && text->size() > kLongestLine) end = text->size();
+  const std::string printable = PrintableLines(std::string_view(*text).substr(0, end));
+  text->erase(0, end);
+  return std::fwrite(printable.data(), 1, printable.size(), stdout) == printable.size() &&
+         std::fflush(stdout) == 0;
+}
+
 // Until the daemon ends, or nobody reads any more.
 absl::Status CopyToStdout(int fd) {
   std::array<char, 65536> buffer;
+  std::string text;
   while (true) {
     pollfd ready{fd, POLLIN, 0};
     if (poll(&ready, 1, -1) < 0 && errno != EINTR)
@@ -50,9 +65,8 @@ absl::Status CopyToStdout(int fd) {
     const ssize_t count = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (count == 0 || (count < 0 && errno == ECONNRESET)) return absl::OkStatus();
     if (count < 0) continue;
-    if (std::fwrite(buffer.data(), 1, static_cast<size_t>(count), stdout) !=
-            static_cast<size_t>(count) ||
-        std::fflush(stdout) != 0)
+    text.append(buffer.data(), static_cast<size_t>(count));
+    if (!PrintLines(&text))
       return absl::UnavailableError(
           absl::StrFormat("the output cannot be written: %s", std::strerror(errno)));
   }

@@ -21,6 +21,7 @@
 #include "daemon/mount_table.h"
 #include "daemon/our_mount.h"
 #include "daemon/path_probe.h"
+#include "daemon/printable.h"
 #include "daemon/unmount.h"
 
 namespace shuntfs {
@@ -116,7 +117,7 @@ absl::Status UmountDead(const std::string& path) {
 
 int RunUmountCommand(const CommandLine& line) {
   const absl::Status status = line.dead ? UmountDead(line.operands[0]) : Umount(line.operands[0]);
-  if (!status.ok()) std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  if (!status.ok()) PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 

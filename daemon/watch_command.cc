@@ -59,7 +59,7 @@ int WatchMount(const MountEntry& entry, double interval_s) {
     std::printf("%s is no longer mounted\n", Printable(entry.mountpoint).c_str());
     return kExitOk;
   }
-  std::fprintf(stderr, "shuntfs: %s\n", std::string(status.message()).c_str());
+  PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 

@@ -117,17 +117,17 @@ Lines Head(const JsonValue& now, const Interval& interval) {
     operations += interval.OperationRate(name, "count");
     errors += interval.OperationRate(name, "errors");
   }
-  return {absl::StrFormat("%s  (%s)  %s  pid %s  up %s", Printable(now.TextOf("mountpoint")),
-                          Printable(now.TextOf("source")), now.TextOf("data_path"),
-                          now.TextOf("pid"), Uptime(Number(now, "uptime_s"))),
-          absl::StrFormat(
-              "read %s  write %s  %s op/s  %s errors/s  CPU %.0f%%  in work %s",
-              Bytes(Sum(interval, "io",
-                        {"fixed_read_bytes", "zero_copy_read_bytes", "plain_read_bytes"})),
-              Bytes(Sum(interval, "io",
-                        {"fixed_write_bytes", "zero_copy_write_bytes", "plain_write_bytes"})),
-              Rate(operations), Rate(errors), interval.Rate("process", "cpu_s") * 100,
-              Member(now, "load").TextOf("current"))};
+  return {
+      absl::StrFormat("%s  (%s)  %s  pid %s  up %s", now.TextOf("mountpoint"), now.TextOf("source"),
+                      now.TextOf("data_path"), now.TextOf("pid"), Uptime(Number(now, "uptime_s"))),
+      absl::StrFormat(
+          "read %s  write %s  %s op/s  %s errors/s  CPU %.0f%%  in work %s",
+          Bytes(Sum(interval, "io",
+                    {"fixed_read_bytes", "zero_copy_read_bytes", "plain_read_bytes"})),
+          Bytes(Sum(interval, "io",
+                    {"fixed_write_bytes", "zero_copy_write_bytes", "plain_write_bytes"})),
+          Rate(operations), Rate(errors), interval.Rate("process", "cpu_s") * 100,
+          Member(now, "load").TextOf("current"))};
 }
 
 std::string OrDash(double us) { return us < 0 ? "-" : Duration(us); }
@@ -183,10 +183,10 @@ Lines Errors(const JsonValue& now, const Interval& interval) {
 Lines Slowest(const JsonValue& now) {
   Lines lines;
   for (const JsonValue& request : Member(Member(now, "load"), "slowest").items) {
-    lines.push_back(
-        absl::StrFormat("%-8s%-16s inode %s  request %s  for %s", lines.empty() ? "SLOWEST" : "",
-                        Printable(request.TextOf("operation")), request.TextOf("nodeid"),
-                        request.TextOf("unique"), Duration(Number(request, "age_us"))));
+    lines.push_back(absl::StrFormat("%-8s%-16s inode %s  request %s  for %s",
+                                    lines.empty() ? "SLOWEST" : "", request.TextOf("operation"),
+                                    request.TextOf("nodeid"), request.TextOf("unique"),
+                                    Duration(Number(request, "age_us"))));
   }
   return lines;
 }
@@ -209,7 +209,7 @@ std::vector<std::string> WatchFrame(const JsonValue& before, const JsonValue& no
   frame.insert(frame.end(), operations.begin(), operations.end());
   frame.insert(frame.end(), below.begin(), below.end());
   frame.resize(std::min(frame.size(), size.rows));
-  for (std::string& line : frame) line = std::string(FirstColumns(line, size.columns));
+  for (std::string& line : frame) line = std::string(FirstColumns(Printable(line), size.columns));
   return frame;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "daemon/printable.h"
+
 namespace shuntfs {
 namespace {
 
@@ -43,6 +45,45 @@ TEST(ParseJson, ReadsNestedDocuments) {
   EXPECT_EQ(value->Find("b")->items[2].text, "x");
   EXPECT_EQ(value->Find("nothing"), nullptr);
   EXPECT_EQ(value->TextOf("nothing"), "");
+}
+
+TEST(JsonQuote, EscapesEveryControlCharacter) {
+  EXPECT_EQ(JsonQuote("\x1B[2J\x7F"), "\"\\u001b[2J\\u007f\"");
+  EXPECT_EQ(JsonQuote("\xC2\x9B\xC2\xA0"), "\"\\u009b\xC2\xA0\"");
+}
+
+TEST(EscapeControls, LeavesNothingThatATerminalObeys) {
+  const std::string document =
+      "{\"a\": \"\xC2\x9B"
+      "2J\x7F\xC3\xA4\"}";
+  const std::string escaped = EscapeControls(document);
+  EXPECT_EQ(escaped, "{\"a\": \"\\u009b2J\\u007f\xC3\xA4\"}");
+  ASSERT_TRUE(ParseJson(escaped));
+  EXPECT_EQ(ParseJson(escaped)->TextOf("a"), ParseJson(document)->TextOf("a"));
+}
+
+TEST(ParseJson, RefusesRawControlsAndWhatIsNotUtf8) {
+  for (const char* text : {"\"\x1B[2J\"", "\"a\nb\"", "\"\xFF\"", "\"\xC3\"", "{\"\x1B\": 1}"}) {
+    EXPECT_FALSE(ParseJson(text)) << text;
+  }
+}
+
+TEST(JsonToLines, PrintsNothingThatATerminalObeys) {
+  EXPECT_EQ(JsonToLines(*ParseJson("{\"s\": \"\\u001b[2J\\n\", \"\\u001b\": {\"\\u009b\": 1}, "
+                                   "\"l\": [\"\\u001b\"]}")),
+            "s: \\033[2J\\012\n\\033: \\302\\233 1\nl:\n  - \\033\n");
+}
+
+TEST(PrintableLines, KeepsNewlinesAndBackslashesAlone) {
+  EXPECT_EQ(PrintableLines("a\\b\nc\x1B\r\xFF"), "a\\b\nc\\033\\015\\377");
+}
+
+TEST(PrintError, EscapesTheMessage) {
+  testing::internal::CaptureStderr();
+  PrintError("a\x1B[2J\nshuntfs: forged");
+  PrintErrors("one\ntwo\xC2\x9B");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "shuntfs: a\\033[2J\\012shuntfs: forged\nshuntfs: one\ntwo\\302\\233\n");
 }
 
 TEST(ParseJson, RefusesWhatIsNotJson) {

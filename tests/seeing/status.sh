@@ -116,3 +116,23 @@ equal "$(tail -n 1 "$WORK/watch")" "$mnt is no longer mounted" "the last line"
 umount_shuntfs device "$src/slow"
 if "$SHUNTFS" status --watch 2>"$WORK/error"; then fail "a watch of nothing"; fi
 grep -q 'name the mount point' "$WORK/error" || fail "what a watch of nothing says: $(<"$WORK/error")"
+
+# Names with escape sequences reach a terminal as text.
+esc=$'\x1b'
+named="$WORK/named$esc[2J"
+mkdir "$named" "$WORK/source$esc[2J"
+must timeout 60 "$SHUNTFS" mount --data-path="$MODE" -o "fsname=name$esc[2J" "$WORK/source$esc[2J" "$named" 9>&-
+record_mount "$named"
+for arguments in status "status --json"; do
+  for operand in "" "$named"; do
+    # The words of `arguments` are separate arguments.
+    # shellcheck disable=SC2086
+    must timeout 20 "$SHUNTFS" $arguments ${operand:+"$operand"} >"$WORK/lines" 2>&1
+    grep -q 'source.*\[2J' "$WORK/lines" || fail "$arguments does not show the mount: $(<"$WORK/lines")"
+    ! grep -q "$esc" "$WORK/lines" || fail "$arguments $operand prints an escape sequence"
+  done
+done
+must timeout 60 "$SHUNTFS" umount "$named"
+if "$SHUNTFS" umount "$named" 2>"$WORK/error"; then fail "unmounted twice"; fi
+grep -q '\\033\[2J is not mounted' "$WORK/error" || fail "what a second umount says: $(<"$WORK/error")"
+! grep -q "$esc" "$WORK/error" || fail "the error prints an escape sequence"
