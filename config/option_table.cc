@@ -189,7 +189,9 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .default_text = "off",
      .help = "the kernel gathers writes; only when nothing else changes SRC meanwhile",
      .details = "Small writes become few large ones. What is gathered is lost when the machine "
-                "stops before fsync, as with any file system. Contradicts the data path kernel.",
+                "stops before fsync, as with any file system. On a full disk write(2) succeeds and "
+                "the mount shows sizes that SRC never took; ENOSPC comes at fsync or close only. "
+                "Contradicts the data path kernel.",
      .apply = [](V v, O o) { o->writeback = v.on; }},
     {.name = "backing_direct",
      .kind = kSwitch,

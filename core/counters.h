@@ -40,13 +40,16 @@ struct alignas(64) Counters {
   Counter plain_write_bytes;
   Counter direct_read_bytes;  // of all those above: past the page cache of the backing file system
   Counter direct_write_bytes;
-  Counter pool_dry;      // requests that took the last slice of their queue's pool
-  Counter linked_reads;  // reads that went to the kernel together with their answer
-  Counter stay_commits;  // answers whose caller was kept on its CPU
-  Counter handed_over;   // requests that were left to another worker
-  Counter offloaded;     // requests that the slow pool served
-  Counter malformed;     // requests that the decoder refused
-  Counter odd_forgets;   // FORGETs of more lookups than were counted
+  Counter pool_dry;          // requests that took the last slice of their queue's pool
+  Counter linked_reads;      // reads that went to the kernel together with their answer
+  Counter stay_commits;      // answers whose caller was kept on its CPU
+  Counter handed_over;       // requests that were left to another worker
+  Counter offloaded;         // requests that the slow pool served
+  Counter malformed;         // requests that the decoder refused
+  Counter notices;           // told to the kernel about what it caches
+  Counter notices_failed;    // of these: the kernel refused them
+  Counter notices_declined;  // write-backs not asked for, since too many were under way
+  Counter odd_forgets;       // FORGETs of more lookups than were counted
 };
 
 }  // namespace shuntfs

@@ -140,8 +140,18 @@ Action FileSystem::FinishTransfer(const Call& call, const Transfer& transfer, in
   if (result < 0) return Action::Error(Errno(static_cast<int>(-result)));
   if (transfer.kind == Transfer::Kind::kRead) return Action::Reply(static_cast<size_t>(result));
   if (transfer.kind != Transfer::Kind::kWrite) return Action::Reply();
+  SetIdMayBeGone(call.request.nodeid(), call.counters);
   Call answered = call;
   return ReplyWith(answered, abi::WriteOut{static_cast<uint32_t>(result), 0});
+}
+
+void FileSystem::AttributesChanged(NodeId nodeid, Counters& counters) {
+  if (notices_ != nullptr) notices_->DropAttributes(nodeid, counters);
+}
+
+void FileSystem::SetIdMayBeGone(NodeId nodeid, Counters& counters) {
+  const Inode* inode = inodes_->Find(nodeid);
+  if (inode != nullptr && inode->set_id_seen()) AttributesChanged(nodeid, counters);
 }
 
 void FileSystem::CountReply(Counters& counters, const Request& request, const Action& action,

@@ -17,6 +17,7 @@
 #include "core/handle_table.h"
 #include "core/inode_table.h"
 #include "core/interrupts.h"
+#include "core/kernel_notices.h"
 #include "core/policy.h"
 #include "core/protocol/request.h"
 #include "core/sys/thread_identity.h"
@@ -62,6 +63,14 @@ class FileSystem {
   // Takes the count of a request back that was counted as a success before it had ended.
   static void UncountReply(Counters& counters, const Request& request, uint64_t latency_ns);
 
+  // The operation has changed attributes of the inode that its reply does not carry: the kernel
+  // drops those that it has. Before the reply; the request has to be one on this inode
+  // (KernelNotices).
+  void AttributesChanged(NodeId nodeid, Counters& counters);
+  // The same for an operation that can take set-user-ID and set-group-ID away and changes no other
+  // attribute that the kernel does not expect.
+  void SetIdMayBeGone(NodeId nodeid, Counters& counters);
+
   const FileSystemOptions& options() const { return options_; }
   CacheTimeouts timeouts() const {
     return {entry_timeout_.get(), attr_timeout_.get(), negative_timeout_.get()};
@@ -79,6 +88,10 @@ class FileSystem {
   BackingFiles* backing_files() { return backing_files_.get(); }
   // Before the first request.
   void UseBackingFiles(std::unique_ptr<BackingFiles> files) { backing_files_ = std::move(files); }
+  // Null where no kernel caches what is served.
+  KernelNotices* notices() { return notices_.get(); }
+  // Before the first request.
+  void UseNotices(std::unique_ptr<KernelNotices> notices) { notices_ = std::move(notices); }
   // What is opened with O_DIRECT is served as the kernel's direct files are, if the kernel lets
   // them be mapped (FUSE_DIRECT_IO_ALLOW_MMAP, 6.6). Before the first request.
   void OpenDirectFilesAsSuch() { direct_files_ = true; }
@@ -102,6 +115,7 @@ class FileSystem {
   std::unique_ptr<InodeTable> inodes_;
   HandleTable handles_;
   std::unique_ptr<BackingFiles> backing_files_;
+  std::unique_ptr<KernelNotices> notices_;
   bool direct_files_ = false;
   Interrupts interrupts_;
   TraceSwitch trace_switch_;

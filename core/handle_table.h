@@ -56,6 +56,8 @@ struct OpenFile {
   bool at_once = false;                        // the ring serves it without a kernel worker, always
   std::unique_ptr<DirectoryBuffer> directory;  // of directories
   NodeId backing_node;                         // whose BackingFiles use ends with this file; or 0
+  NodeId written_node;                         // whose Writers count this file; or 0
+  bool written_passed_through = false;         // which of its counts
 };
 
 class HandleTable {

@@ -37,8 +37,21 @@ InodeKey InodeKey::Of(const FileStatus& status, const BackingDevice& device) {
   return key;
 }
 
+namespace {
+
+// The span within which two changes can leave a file the same times. The kernel's clock ticks every
+// 10 ms at most (HZ=100). File systems that store whole seconds (ext4 with inodes of 128 bytes), or
+// every other one (vfat), show no nanoseconds.
+int64_t TimeGranularityNs(const FileStatus& status) {
+  constexpr int64_t kTickNs = 20'000'000;
+  constexpr int64_t kWholeSecondsNs = 2'000'000'000;
+  return status.stx_ctime.tv_nsec == 0 ? kWholeSecondsNs + kTickNs : kTickNs;
+}
+
+}  // namespace
+
 bool Inode::UnchangedSinceLastOpen(const FileStatus& status) {
-  constexpr int64_t kCoarseNs = 20'000'000;  // two ticks of the slowest clock (HZ=100)
+  if (device_->may_block) return false;
   timespec now;
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
   const int64_t age_ns = (now.tv_sec - status.stx_ctime.tv_sec) * 1'000'000'000 + now.tv_nsec -
@@ -47,8 +60,8 @@ bool Inode::UnchangedSinceLastOpen(const FileStatus& status) {
       absl::HashOf(status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec, status.stx_mtime.tv_sec,
                    status.stx_mtime.tv_nsec, status.stx_size) |
       1;
-  return content_stamp_.exchange(age_ns > kCoarseNs ? stamp : 0, std::memory_order_relaxed) ==
-         stamp;
+  return content_stamp_.exchange(age_ns > TimeGranularityNs(status) ? stamp : 0,
+                                 std::memory_order_relaxed) == stamp;
 }
 
 // ---- PathFd ----
@@ -148,6 +161,7 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& devic
   if (old_parent != nullptr) Drop(old_parent, 1, false);
   if (parent != nullptr) ReconsiderPin(inode);
   inode->NoteSize(status.stx_size);
+  inode->NoteMode(status.stx_mode);
   return inode;
 }
 

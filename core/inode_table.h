@@ -32,6 +32,7 @@
 #include "core/path_fd_slot.h"
 #include "core/slot_table.h"
 #include "core/sys/file_status.h"
+#include "core/writers.h"
 
 namespace shuntfs {
 
@@ -70,9 +71,22 @@ class Inode {
   void NoteSize(uint64_t bytes) { size_hint_.store(bytes, std::memory_order_relaxed); }
   uint64_t size_hint() const { return size_hint_.load(std::memory_order_relaxed); }
 
+  // Whether the mode seen last has set-user-ID or set-group-ID, so that the kernel may still show
+  // and use such a mode when the file has lost it.
+  void NoteMode(mode_t mode) {
+    const bool set_id = (mode & (S_ISUID | S_ISGID)) != 0;
+    if (set_id != set_id_seen_.load(std::memory_order_relaxed))
+      set_id_seen_.store(set_id, std::memory_order_relaxed);
+  }
+  bool set_id_seen() const { return set_id_seen_.load(std::memory_order_relaxed); }
+
+  Writers& writers() { return writers_; }
+  const Writers& writers() const { return writers_; }
+
   // Whether the content is still what it was when the file was opened last, so that the kernel may
-  // keep its pages. A file changed within the last ticks is never taken for unchanged: file times
-  // are too coarse to tell.
+  // keep its pages. A file that changed so recently that one more change could have left it the
+  // same times is never taken for unchanged. Nothing on a file system of unknown or remote kind is:
+  // its times may tell nothing.
   bool UnchangedSinceLastOpen(const FileStatus& status);
 
  private:
@@ -85,6 +99,8 @@ class Inode {
   DeviceRef device_;
   std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
+  Writers writers_;
+  std::atomic<bool> set_id_seen_{false};
 
   PathFdSlot path_fd_;
   std::atomic<uint64_t> refs_{0};

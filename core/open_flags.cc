@@ -35,6 +35,15 @@ bool ServeAtOnce(int fd) {
   return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK | O_DIRECT) == 0;
 }
 
+// The kernel holds the inode until the file's RELEASE is answered.
+void CountWriter(FileSystem& fs, NodeId nodeid, bool passed_through, OpenFile* file) {
+  Inode* inode = fs.inodes().Find(nodeid);
+  if (inode == nullptr) return;
+  inode->writers().Begin(passed_through);
+  file->written_node = nodeid;
+  file->written_passed_through = passed_through;
+}
+
 }  // namespace
 
 abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_t requested,
@@ -42,11 +51,13 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_
   const FileSystemOptions& options = fs.options();
   abi::OpenOut out{};
   out.open_flags = abi::kFopenParallelDirectWrites;
+  const bool writes = (requested & O_ACCMODE) != O_RDONLY;
   if (!file->device->wants_flush && !options.writeback) out.open_flags |= abi::kFopenNoflush;
   if (fs.backing_files() != nullptr) {
     file->backing_node = nodeid;
     out.backing_id = fs.backing_files()->Open(nodeid, file->fd.get());
   }
+  if (writes) CountWriter(fs, nodeid, out.backing_id != 0, file);
   if (out.backing_id != 0) {
     out.open_flags |= abi::kFopenPassthrough;  // which goes with none of those below
     return out;
@@ -71,6 +82,9 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_
 
 void EndOpen(FileSystem& fs, const OpenFile& file) {
   if (file.backing_node.value() != 0) fs.backing_files()->Close(file.backing_node);
+  if (file.written_node.value() == 0) return;
+  Inode* inode = fs.inodes().Find(file.written_node);
+  if (inode != nullptr) inode->writers().End(file.written_passed_through);
 }
 
 Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,

@@ -37,12 +37,13 @@ Action OpOpen(FileSystem& fs, Call& call);
 Action OpRelease(FileSystem& fs, Call& call);
 Action OpFlush(FileSystem& fs, Call& call);
 Action OpReadlink(FileSystem& fs, Call& call);
+// ops_seek.cc
+Action OpLseek(FileSystem& fs, Call& call);
 // ops_data.cc
 Action OpRead(FileSystem& fs, Call& call);
 Action OpWrite(FileSystem& fs, Call& call);
 Action OpFsync(FileSystem& fs, Call& call);
 Action OpFallocate(FileSystem& fs, Call& call);
-Action OpLseek(FileSystem& fs, Call& call);
 Action OpCopyFileRange(FileSystem& fs, Call& call);
 Action OpCopyFileRange64(FileSystem& fs, Call& call);
 // ops_directory.cc

@@ -20,13 +20,23 @@ Result<FileStatus> StatusFor(FileSystem& fs, Inode* inode, bool has_fh, uint64_t
   return fs.inodes().Status(inode);
 }
 
+// Programs take a file without blocks for one hole (tar --sparse). While the kernel may have data
+// that it has not written back, no file is shown so.
+uint64_t ShownBlocks(const FileSystem& fs, const Inode& inode, const FileStatus& status) {
+  const bool maybe_data = status.stx_size > 0 || fs.options().writeback;
+  const bool unwritten = inode.type() == S_IFREG && maybe_data && inode.writers().cached();
+  return unwritten && status.stx_blocks == 0 ? 1 : status.stx_blocks;
+}
+
 Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& status) {
   abi::AttrOut out{};
-  const CacheTimeout timeout = fs.timeouts().attr;
+  const CacheTimeout timeout = AttrTimeoutOf(fs.timeouts(), *inode);
   out.attr_valid = timeout.seconds;
   out.attr_valid_nsec = timeout.nanoseconds;
   out.attr = AttrOf(status, inode->device(), fs.policy());
+  out.attr.blocks = ShownBlocks(fs, *inode, status);
   inode->NoteSize(status.stx_size);
+  inode->NoteMode(status.stx_mode);
   return ReplyWith(call, out);
 }
 
@@ -128,10 +138,12 @@ Action OpStatx(FileSystem& fs, Call& call) {
       StatusFor(fs, inode, (in.getattr_flags & abi::kGetattrFh) != 0, in.fh);
   if (!status.ok()) return Action::Error(status.error());
   abi::StatxOut out{};
-  const CacheTimeout timeout = fs.timeouts().attr;
+  const CacheTimeout timeout = AttrTimeoutOf(fs.timeouts(), *inode);
   out.attr_valid = timeout.seconds;
   out.attr_valid_nsec = timeout.nanoseconds;
   out.stat = StatxOf(*status, inode->device(), fs.policy());
+  out.stat.blocks = ShownBlocks(fs, *inode, *status);
+  inode->NoteMode(status->stx_mode);
   return ReplyWith(call, out);
 }
 

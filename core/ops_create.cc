@@ -57,10 +57,11 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
 
 // Replies with an entry and the open file that belongs to it; takes the lookup back when there is
 // no room for the file.
-Action ReplyOpenEntry(FileSystem& fs, Call& call, const abi::EntryOut& entry, uint32_t flags,
+Action ReplyOpenEntry(FileSystem& fs, Call& call, abi::EntryOut entry, uint32_t flags,
                       std::unique_ptr<OpenFile> file) {
   const NodeId nodeid(entry.nodeid);
   abi::OpenOut open = DescribeOpen(fs, nodeid, /*unchanged=*/false, flags, file.get());
+  if (file->written_passed_through) entry.attr_valid = entry.attr_valid_nsec = 0;
   open.fh = fs.handles().Insert(&file).value();
   if (open.fh == 0) {
     EndOpen(fs, *file);

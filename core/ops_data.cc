@@ -1,5 +1,5 @@
-// What moves or shapes file data: READ, WRITE, FSYNC (and FSYNCDIR), FALLOCATE, LSEEK,
-// COPY_FILE_RANGE and its 64-bit form.
+// What moves or shapes file data: READ, WRITE, FSYNC (and FSYNCDIR), FALLOCATE, COPY_FILE_RANGE and
+// its 64-bit form.
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -33,6 +33,7 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
                                       static_cast<unsigned>(in.flags));
     if (n < 0) return copied > 0 ? Result<uint64_t>(copied) : Errno::Last();
     if (n == 0) break;
+    if (copied == 0) fs.SetIdMayBeGone(NodeId(in.nodeid_out), call.counters);
     copied += static_cast<uint64_t>(n);
   }
   return copied;
@@ -97,8 +98,9 @@ Action OpWrite(FileSystem& fs, Call& call) {
   transfer.bytes = in.size;
   ChooseDescriptor(*file, &transfer);
   // Pages written back have their place already; a write of the caller's goes to the end as it is
-  // then.
-  if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0)
+  // then. With the writeback cache the kernel alone knows the end: the backing file may be shorter.
+  if ((in.flags & O_APPEND) != 0 && (in.write_flags & abi::kWriteCache) == 0 &&
+      !fs.options().writeback)
     transfer.rw_flags = RWF_APPEND;
   return Action::Move(transfer);
 }
@@ -126,18 +128,9 @@ Action OpFallocate(FileSystem& fs, Call& call) {
   const Outcome done =
       FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode),
                             static_cast<off_t>(in.offset), static_cast<off_t>(in.length)));
-  return done.ok() ? Action::Reply() : Action::Error(done.error());
-}
-
-Action OpLseek(FileSystem& fs, Call& call) {
-  const auto in = call.request.As<abi::LseekIn>();
-  const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
-  if (file == nullptr) return Action::Error(Errno(EBADF));
-  // The position of the backing descriptor is nobody's: all I/O names its offset.
-  const off_t found =
-      lseek(file->fd.get(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
-  if (found < 0) return Action::Error(Errno::Last());
-  return ReplyWith(call, abi::LseekOut{static_cast<uint64_t>(found)});
+  if (!done.ok()) return Action::Error(done.error());
+  fs.SetIdMayBeGone(call.request.nodeid(), call.counters);
+  return Action::Reply();
 }
 
 Action OpCopyFileRange(FileSystem& fs, Call& call) {

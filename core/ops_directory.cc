@@ -174,9 +174,11 @@ Action OpOpendir(FileSystem& fs, Call& call) {
   file->device = inode->device_ref();
   file->directory = fs.handles().MakeDirectoryBuffer();
   abi::OpenOut out{};
-  out.open_flags = abi::kFopenCacheDir;
+  // Listings of file systems of unknown kind (procfs) change without a change of times.
+  if (!file->device->may_block) out.open_flags = abi::kFopenCacheDir;
   const Result<FileStatus> status = StatusOf(file->fd.get());
-  if (status.ok() && inode->UnchangedSinceLastOpen(*status)) out.open_flags |= abi::kFopenKeepCache;
+  if (status.ok() && inode->UnchangedSinceLastOpen(*status) && !fs.timeouts().attr.zero())
+    out.open_flags |= abi::kFopenKeepCache;
   out.fh = fs.handles().Insert(&file).value();
   if (out.fh == 0) return Action::Error(Errno(ENFILE));
   return ReplyWith(call, out);

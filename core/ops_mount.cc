@@ -30,6 +30,10 @@ bool IsAttributeControl(uint32_t command) {
   }
 }
 
+bool ChangesAttributes(uint32_t command) {
+  return command == FS_IOC_SETFLAGS || command == FS_IOC_FSSETXATTR;
+}
+
 }  // namespace
 
 Action OpStatfs(FileSystem& fs, Call& call) {
@@ -79,6 +83,7 @@ Action OpIoctl(FileSystem& fs, Call& call) {
   std::memcpy(argument, call.request.payload.data(), in.in_size);
   const int result = ioctl(file->fd.get(), in.cmd, argument);
   if (result < 0) return Action::Error(Errno::Last());
+  if (ChangesAttributes(in.cmd)) fs.AttributesChanged(call.request.nodeid(), call.counters);
   if (call.reply.size() < sizeof(abi::IoctlOut) + in.out_size) return Action::Error(Errno(EIO));
   std::memcpy(call.reply.data() + sizeof(abi::IoctlOut), argument, in.out_size);
   ReplyWith(call, abi::IoctlOut{result, 0, 0, 0});

@@ -54,13 +54,20 @@ Action OpOpen(FileSystem& fs, Call& call) {
   file->synchronous = IsSynchronous(in.flags);
   OpenDirect(fs, flags, file.get());
   const Result<FileStatus> status = StatusOf(file->fd.get());
-  const bool unchanged = status.ok() && inode->UnchangedSinceLastOpen(*status);
-  abi::OpenOut out = DescribeOpen(fs, call.request.nodeid(), unchanged, in.flags, file.get());
+  const bool unchanged =
+      status.ok() && inode->UnchangedSinceLastOpen(*status) && !fs.timeouts().attr.zero();
+  const NodeId nodeid = call.request.nodeid();
+  abi::OpenOut out = DescribeOpen(fs, nodeid, unchanged, in.flags, file.get());
+  const bool passed_through = file->written_passed_through;
   out.fh = fs.handles().Insert(&file).value();
   if (out.fh == 0) {
     EndOpen(fs, *file);
     return Action::Error(Errno(ENFILE));
   }
+  if (passed_through)
+    fs.AttributesChanged(nodeid, call.counters);
+  else if (truncates)
+    fs.SetIdMayBeGone(nodeid, call.counters);
   return ReplyWith(call, out);
 }
 

@@ -71,6 +71,7 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
   const FdPath file(path->get());
+  const bool is_acl = IsAcl(*name);
   call.identity.SetStripsSuid(
       false);  // setting an ACL takes setgid away without the right to keep it
   const auto flags = static_cast<int>(in.flags);
@@ -89,6 +90,8 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
       if (!cleared.ok()) return Action::Error(cleared.error());
     }
   }
+  // Permissions follow an ACL. Where the kernel does not know ACLs, it does not expect that.
+  if (is_acl) fs.AttributesChanged(call.request.nodeid(), call.counters);
   return Action::Reply();
 }
 
@@ -143,7 +146,9 @@ Action OpRemovexattr(FileSystem& fs, Call& call) {
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
   const Outcome done = FromSyscall(removexattr(FdPath(path->get()).c_str(), name->data()));
-  return done.ok() ? Action::Reply() : Action::Error(done.error());
+  if (!done.ok()) return Action::Error(done.error());
+  if (IsAcl(*name)) fs.AttributesChanged(call.request.nodeid(), call.counters);
+  return Action::Reply();
 }
 
 }  // namespace shuntfs

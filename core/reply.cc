@@ -58,15 +58,20 @@ abi::Statx StatxOf(const FileStatus& status, const BackingDevice& device, const 
   return out;
 }
 
+CacheTimeout AttrTimeoutOf(const CacheTimeouts& timeouts, const Inode& inode) {
+  return inode.writers().passed_through() ? CacheTimeout{0, 0} : timeouts.attr;
+}
+
 abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus& status) {
   const CacheTimeouts timeouts = fs.timeouts();
+  const CacheTimeout attr_timeout = AttrTimeoutOf(timeouts, inode);
   abi::EntryOut entry{};
   entry.nodeid = inode.nodeid().value();
   entry.generation = fs.generation();
   entry.entry_valid = timeouts.entry.seconds;
   entry.entry_valid_nsec = timeouts.entry.nanoseconds;
-  entry.attr_valid = timeouts.attr.seconds;
-  entry.attr_valid_nsec = timeouts.attr.nanoseconds;
+  entry.attr_valid = attr_timeout.seconds;
+  entry.attr_valid_nsec = attr_timeout.nanoseconds;
   entry.attr = AttrOf(status, inode.device(), fs.policy());
   return entry;
 }

@@ -27,6 +27,10 @@ Action ReplyWith(Call& call, const T& argument, size_t offset = 0) {
   return Action::Reply(offset + sizeof(T));
 }
 
+// How long the kernel may keep the attributes of the inode. What it writes to a backing file by
+// itself changes size, times and mode, and of stores through a mapping it takes no notice.
+CacheTimeout AttrTimeoutOf(const CacheTimeouts& timeouts, const Inode& inode);
+
 // The entry for an inode whose lookup was counted.
 abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus& status);
 

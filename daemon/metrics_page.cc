@@ -108,6 +108,11 @@ void AddTransport(const ServerNumbers& numbers, Page* page) {
           "linked_reads");
   counter("shuntfs_stay_commits_total", "Answers whose caller was kept on its CPU.",
           "stay_commits");
+  counter("shuntfs_notices_total", "Notices to the kernel about what it caches.", "notices");
+  counter("shuntfs_notices_failed_total", "Notices that the kernel refused.", "notices_failed");
+  counter("shuntfs_notices_declined_total",
+          "Write-backs not asked of the kernel, since too many were under way.",
+          "notices_declined");
 }
 
 void AddBytes(const ServerNumbers& numbers, Page* page) {

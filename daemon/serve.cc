@@ -221,7 +221,15 @@ absl::Status Server::UsePassthrough(const ServeOptions& options) {
   return absl::OkStatus();
 }
 
+// Write-backs wait for other threads: for workers, which are never among those that wait, or for
+// device threads, of which one is left over. (Those that are started later may be refused.)
+int Server::MostWriteBacks() const {
+  if (rings_ != nullptr) return kMaxWriteBacks;
+  return std::clamp(static_cast<int>(device_->threads()) - 1, 0, kMaxWriteBacks);
+}
+
 absl::Status Server::StartThreads(const ServeOptions& options) {
+  fs_->UseNotices(std::make_unique<KernelNotices>(fuse_fd_.get()));
   DeviceThreadsOptions device;
   device.fd = fuse_fd_.get();
   device.max_payload_bytes = sizes_.payload_bytes;
@@ -237,6 +245,7 @@ absl::Status Server::StartThreads(const ServeOptions& options) {
   const Outcome started = device_->Start();
   if (!started.ok())
     return Failed("the threads that read /dev/fuse cannot be started", started.error());
+  fs_->notices()->AllowWriteBacks(MostWriteBacks());
   if (rings_ == nullptr) return absl::OkStatus();
   const std::string error = rings_->Register();
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
@@ -256,9 +265,16 @@ Server::~Server() {
   Join().IgnoreError();
 }
 
+// A write-back under way needs threads that serve.
 void Server::BeginStop() {
-  connection_->RequestStop();
-  if (rings_ != nullptr) rings_->PokeAll();
+  const auto stop = [this] {
+    connection_->RequestStop();
+    if (rings_ != nullptr) rings_->PokeAll();
+  };
+  if (fs_ == nullptr || fs_->notices() == nullptr)
+    stop();
+  else
+    fs_->notices()->Close(stop);
 }
 
 absl::Status Server::Join() {

@@ -106,6 +106,7 @@ class Server {
                           bool passthrough);
   absl::Status UsePassthrough(const ServeOptions& options);
   absl::Status StartThreads(const ServeOptions& options);
+  int MostWriteBacks() const;
 
   // In the order that they depend on each other.
   UniqueFd fuse_fd_;

@@ -26,6 +26,9 @@ constexpr auto kTransport = std::to_array<NamedCounter>({
     {"handed_over", &Counters::handed_over},
     {"linked_reads", &Counters::linked_reads},
     {"stay_commits", &Counters::stay_commits},
+    {"notices", &Counters::notices},
+    {"notices_failed", &Counters::notices_failed},
+    {"notices_declined", &Counters::notices_declined},
 });
 
 constexpr auto kIo = std::to_array<NamedCounter>({

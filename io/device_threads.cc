@@ -192,6 +192,11 @@ std::vector<const Counters*> DeviceThreads::counters() const {
   return all;
 }
 
+size_t DeviceThreads::threads() const {
+  const std::lock_guard lock(mutex_);
+  return threads_.size();
+}
+
 void DeviceThreads::AddCurrent(std::vector<CurrentRequest::Seen>* seen) const {
   const std::lock_guard lock(mutex_);
   for (const Thread& thread : threads_) {

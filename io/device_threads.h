@@ -45,6 +45,8 @@ class DeviceThreads {
   // answered its request.
   void Join();
   std::vector<const Counters*> counters() const;
+  // How many there are now.
+  size_t threads() const;
   // Asks for a sign of life. Silent until a thread has come around, but for when one waits in the
   // kernel for a request: nothing wakes it there but a request (or a signal, which could hit a
   // request that it just got).

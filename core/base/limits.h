@@ -77,6 +77,10 @@ inline constexpr uint32_t kMaxInterruptedRetries = 8;
 // fails. A backing file system that answers EMFILE itself must not cost the whole cache.
 inline constexpr int kMaxEvictRounds = 16;
 
+// Requests that wait until the kernel has written its dirty pages back, at a time. The WRITEs come
+// to the same queues, the smallest of which have 4 entries. A further request is answered without.
+inline constexpr int kMaxWriteBacks = 2;
+
 // Threads that run what may block for long, started on demand: as many requests can hang on a dead
 // network file system before others wait for it.
 inline constexpr int kSlowPoolThreads = 64;

@@ -95,6 +95,16 @@ struct OutHeader {
 };
 static_assert(sizeof(OutHeader) == 16);
 
+// A notice has unique 0 and its code in place of the error.
+inline constexpr int32_t kNotifyInvalInode = 2;
+
+struct NotifyInvalInodeOut {
+  uint64_t ino;  // nodeid
+  int64_t off;   // negative: attributes only
+  int64_t len;   // 0: to the end
+};
+static_assert(sizeof(NotifyInvalInodeOut) == 24);
+
 // ---- attributes ----
 
 struct Attr {

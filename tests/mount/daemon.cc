@@ -211,6 +211,7 @@ std::string Daemon::Status(DaemonStatus* status) const {
   status->offloaded = document["transport"].value("offloaded", uint64_t{0});
   status->handed_over = document["transport"].value("handed_over", uint64_t{0});
   status->stay_commits = document["transport"].value("stay_commits", uint64_t{0});
+  status->notices = document["transport"].value("notices", uint64_t{0});
   status->linked_reads = document["transport"].value("linked_reads", uint64_t{0});
   return std::string();
 }

@@ -35,6 +35,7 @@ struct DaemonStatus {
   uint64_t offloaded = 0;     // to the slow pool
   uint64_t handed_over = 0;   // to another worker
   uint64_t stay_commits = 0;  // whose caller was kept on its CPU
+  uint64_t notices = 0;       // to the kernel, of what it caches
   uint64_t linked_reads = 0;  // sent to the kernel together with their answer
 
   uint64_t Count(const std::string& operation) const;
