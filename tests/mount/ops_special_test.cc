@@ -223,6 +223,52 @@ TEST_F(Ops, IoctlChattrByAUser) {
   });
 }
 
+// The kernel checks the caller of a control by its number, and FUSE passes on the numbers of 32-bit
+// programs without a check when a 64-bit program uses them.
+TEST_F(Ops, IoctlChattrByAStrangerUnderEveryNumber) {
+  Serves("IOCTL");
+  SameAsNative([](const std::string& dir, Transcript& t) {
+    WriteFile(dir + "/f", "x", 0644);
+    mkdir((dir + "/d").c_str(), 0755);
+    const auto flags_of = [&](const std::string& name) {
+      const File file(dir + name, O_RDONLY);
+      unsigned flags = 0;
+      t.Call("get", ioctl(file.get(), FS_IOC_GETFLAGS, &flags));
+      return flags & (FS_APPEND_FL | FS_IMMUTABLE_FL);
+    };
+    const auto set_as = [&](const Identity& who, const std::string& name, unsigned long command,
+                            unsigned flags) {
+      return RunAs(who, [&] {
+        const File file(dir + name, O_RDONLY);
+        if (command == FS_IOC_FSSETXATTR) {
+          fsxattr attributes = {};
+          if ((flags & FS_IMMUTABLE_FL) != 0) attributes.fsx_xflags |= FS_XFLAG_IMMUTABLE;
+          if ((flags & FS_APPEND_FL) != 0) attributes.fsx_xflags |= FS_XFLAG_APPEND;
+          return ErrorOf(ioctl(file.get(), command, &attributes));
+        }
+        long argument = 0;
+        if (ioctl(file.get(), FS_IOC_GETFLAGS, &argument) != 0) return 200;
+        argument = (argument & ~long{FS_IMMUTABLE_FL | FS_APPEND_FL}) | flags;
+        return ErrorOf(ioctl(file.get(), command, &argument));
+      });
+    };
+    for (const char* name : {"/f", "/d"}) {
+      for (const unsigned long command : {static_cast<unsigned long>(FS_IOC_SETFLAGS),
+                                          static_cast<unsigned long>(FS_IOC32_SETFLAGS),
+                                          static_cast<unsigned long>(FS_IOC_FSSETXATTR)}) {
+        for (const unsigned flags : {unsigned{FS_IMMUTABLE_FL}, unsigned{FS_APPEND_FL}}) {
+          t.Note("a stranger sets", set_as(kAlice, name, command, flags));
+          t.Note("flags", flags_of(name));
+          t.Note("root sets", set_as(Identity{}, name, FS_IOC_SETFLAGS, flags));
+          t.Note("a stranger clears", set_as(kAlice, name, command, 0));
+          t.Note("flags", flags_of(name));
+          t.Note("root clears", set_as(Identity{}, name, FS_IOC_SETFLAGS, 0));
+        }
+      }
+    }
+  });
+}
+
 TEST_F(Ops, IoctlExtendedAttributesOfTheFile) {
   Serves("IOCTL");
   SameAsNative([](const std::string& dir, Transcript& t) {
