@@ -185,6 +185,15 @@ void AddPolicyConflicts(const Options& options, std::vector<Conflict>* conflicts
         {pair.name, pair.other,
          absl::StrFormat("contradicts \"%s\": %s; give one of them", pair.other, pair.why)});
   }
+  const bool other_owners = !options.map_users.empty() || !options.map_groups.empty() ||
+                            !options.force_user.empty() || !options.force_group.empty() ||
+                            !options.create_user.empty() || !options.create_group.empty();
+  if (other_owners && !options.nosuid.value_or(true)) {
+    conflicts->push_back({"suid", "nosuid",
+                          "cannot be where owners are mapped, forced or given to what is made: a "
+                          "set-user-ID program would run as somebody who never made it one; leave "
+                          "\"suid\" out"});
+  }
   if (options.squash != "none") return;
   for (const auto& [name, text] :
        {std::pair("squash_user", &options.squash_user), {"squash_group", &options.squash_group}}) {

@@ -83,7 +83,9 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .section = OptionSection::kMount,
      .default_text = "off",
      .help = "ignore set-user-ID bits and file capabilities",
-     .details = "Mounts of ordinary users always do.",
+     .details =
+         "Mounts of ordinary users always do, and so do mounts that show or give other owners than "
+         "SRC's (map_users, map_groups, force_user, force_group, create_user, create_group).",
      .apply = [](V v, O o) { o->nosuid = v.on; }},
     Inverse("suid", "nosuid", "undo nosuid"),
     {.name = "nodev",

@@ -17,7 +17,7 @@ struct Options {
   std::string source;       // Empty: only operands name it.
   std::string mountpoint;
   bool read_only = false;
-  bool nosuid = false;
+  std::optional<bool> nosuid;  // not given: as the policy needs it
   bool nodev = false;
   bool noexec = false;
   bool noatime = false;

@@ -4,12 +4,14 @@
 
 #include "core/base/log.h"
 #include "core/protocol/abi.h"
+#include "core/sys/thread_identity.h"
 
 namespace shuntfs {
 
 Result<int32_t> BackingFiles::Register(int fd) const {
   abi::BackingMap map{};
   map.fd = fd;
+  const AdministratorScope administrator;
   const int id = ioctl(device_fd_, abi::kDevIocBackingOpen, &map);
   if (id <= 0) return id < 0 ? Errno::Last() : Errno(EPROTO);
   return id;
@@ -17,6 +19,7 @@ Result<int32_t> BackingFiles::Register(int fd) const {
 
 void BackingFiles::Unregister(int32_t id) const {
   auto argument = static_cast<uint32_t>(id);
+  const AdministratorScope administrator;
   if (ioctl(device_fd_, abi::kDevIocBackingClose, &argument) != 0)
     PLOG(WARNING) << "a backing file's id cannot be given back";
 }

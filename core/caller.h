@@ -17,6 +17,31 @@ inline Result<Caller> CallerOf(const FileSystem& fs, const Request& request) {
   return caller;
 }
 
+// Whether CAP_FSETID of the caller does not count: SRC's file system is to treat it as an ordinary
+// user, whatever the kernel thinks.
+inline bool ActsWithoutPrivilege(const FileSystem& fs, const Request& request) {
+  return fs.policy() != nullptr && fs.policy()->ActsWithoutPrivilege(request);
+}
+
+// The caller's group as SRC knows it; nobody's if it has no number there.
+inline HostGid GroupOf(const FileSystem& fs, const Request& request) {
+  if (fs.policy() != nullptr) return fs.policy()->GroupOf(request);
+  return HostGid(request.header.gid);
+}
+
+// Sets what becomes of set-id bits in an operation with which the kernel sends no flag.
+inline void StripAsCaller(const FileSystem& fs, const Call& call) {
+  call.identity.SetStripsSuid(
+      call.request.header.uid != 0 || ActsWithoutPrivilege(fs, call.request),
+      GroupOf(fs, call.request));
+}
+
+// The same where `flagged` tells whether the kernel sent its flag.
+inline void StripIfFlagged(const FileSystem& fs, const Call& call, bool flagged) {
+  call.identity.SetStripsSuid(flagged || ActsWithoutPrivilege(fs, call.request),
+                              GroupOf(fs, call.request));
+}
+
 }  // namespace shuntfs
 
 #endif  // SHUNTFS_CORE_CALLER_H_

@@ -89,11 +89,11 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   constexpr uint32_t kNoField = abi::kSetattrFh | abi::kSetattrLockowner | abi::kSetattrKillSuidgid;
   if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0 || (in.valid & ~kNoField) == 0) {
     // chown(2) takes setuid away from anybody, and decides about setgid by the caller's rights.
-    call.identity.SetStripsSuid(call.request.header.uid != 0);
+    StripAsCaller(fs, call);
     if (const Outcome done = SetOwner(in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrSize) != 0) {
-    call.identity.SetStripsSuid((in.valid & abi::kSetattrKillSuidgid) != 0);
+    StripIfFlagged(fs, call, (in.valid & abi::kSetattrKillSuidgid) != 0);
     if (const Outcome done = SetSize(fs, in, path_fd); !done.ok()) return done;
   }
   if ((in.valid & abi::kSetattrMode) != 0) {
@@ -110,11 +110,16 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
 }
 
 // What was asked for, in terms of SRC.
-Result<abi::SetattrIn> ChangeOf(const FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
+Result<abi::SetattrIn> ChangeOf(const FileSystem& fs, const Request& request, int path_fd) {
+  const auto in = request.As<abi::SetattrIn>();
   constexpr uint32_t kOfPolicy = abi::kSetattrUid | abi::kSetattrGid | abi::kSetattrMode;
   if (fs.policy() == nullptr || (in.valid & kOfPolicy) == 0) return in;
   const Result<FileStatus> status = StatusOf(path_fd);
   if (!status.ok()) return status.error();
+  if ((in.valid & abi::kSetattrMode) != 0) {
+    const Outcome admitted = fs.policy()->AdmitSetId(request, in.mode, *status);
+    if (!admitted.ok()) return admitted.error();
+  }
   return fs.policy()->ToHost(in, *status);
 }
 
@@ -156,7 +161,7 @@ Action OpSetattr(FileSystem& fs, Call& call) {
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
-    const Result<abi::SetattrIn> change = ChangeOf(fs, in, path->get());
+    const Result<abi::SetattrIn> change = ChangeOf(fs, call.request, path->get());
     if (!change.ok()) return Action::Error(change.error());
     const Outcome done = ApplyAttributes(fs, call, *change, path->get());
     if (!done.ok()) return Action::Error(done.error());

@@ -14,9 +14,10 @@ namespace shuntfs {
 namespace {
 
 // Mode and umask of what is made.
-Policy::NewMode ModeForNew(const FileSystem& fs, uint32_t mode, uint32_t umask_bits) {
+Policy::NewMode ModeForNew(const FileSystem& fs, const Request& request, uint32_t mode,
+                           uint32_t umask_bits) {
   if (fs.policy() == nullptr) return {mode, umask_bits};
-  return fs.policy()->ForNew(mode, umask_bits, S_ISDIR(mode));
+  return fs.policy()->ForNew(request, mode, umask_bits);
 }
 
 dev_t DecodeDevice(uint32_t word) {
@@ -90,7 +91,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
       if (!caller.ok()) return Action::Error(caller.error());
       const CallerScope scope(call.identity, *caller);
       if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
-      const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+      const Policy::NewMode mode = ModeForNew(fs, call.request, in.mode, in.umask);
       call.identity.SetUmask(mode.umask);
       // Always exclusive: the kernel found no such file and has checked nobody's permission on one.
       // If there is one by now, ESTALE makes it look again and go through OPEN with all checks.
@@ -129,7 +130,7 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
     if (!caller.ok()) return Action::Error(caller.error());
     const CallerScope scope(call.identity, *caller);
     if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
-    const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+    const Policy::NewMode mode = ModeForNew(fs, call.request, in.mode, in.umask);
     call.identity.SetUmask(mode.umask);
     const int flags = (BackingOpenFlags(in.flags, fs.options(), call.identity) & ~O_NONBLOCK) |
                       O_TMPFILE | static_cast<int>(in.flags & O_EXCL);
@@ -148,15 +149,14 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
   file->device = parent->device_ref();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, EntryOf(fs, *inode, *status), in.flags,
-                        std::move(file));
+  return ReplyOpenEntry(fs, call, EntryOf(fs, *inode, *status), in.flags, std::move(file));
 }
 
 Action OpMknod(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::MknodIn>();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  const Policy::NewMode mode = ModeForNew(fs, in.mode, in.umask);
+  const Policy::NewMode mode = ModeForNew(fs, call.request, in.mode, in.umask);
   return MakeEntry(fs, call, *name, mode.umask, [&in, &mode](int parent_fd, const char* entry) {
     return mknodat(parent_fd, entry, mode.mode, DecodeDevice(in.rdev));
   });
@@ -166,7 +166,7 @@ Action OpMkdir(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::MkdirIn>();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
-  const Policy::NewMode mode = ModeForNew(fs, in.mode | S_IFDIR, in.umask);
+  const Policy::NewMode mode = ModeForNew(fs, call.request, in.mode | S_IFDIR, in.umask);
   return MakeEntry(fs, call, *name, mode.umask, [&mode](int parent_fd, const char* entry) {
     return mkdirat(parent_fd, entry, mode.mode & 07777);
   });

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/base/limits.h"
+#include "core/caller.h"
 #include "core/ops.h"
 #include "core/reply.h"
 
@@ -21,8 +22,7 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
   const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
   if (source == nullptr || target == nullptr) return Errno(EBADF);
-  call.identity.SetStripsSuid(call.request.header.uid !=
-                              0);  // the kernel sends no flag with this operation
+  StripAsCaller(fs, call);
   auto from = static_cast<off_t>(in.off_in);
   auto to = static_cast<off_t>(in.off_out);
   uint64_t copied = 0;
@@ -93,7 +93,11 @@ Action OpWrite(FileSystem& fs, Call& call) {
   transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
   transfer.may_block = file->device->may_block || file->synchronous;
   transfer.by_call = file->device->writes_by_call;
-  transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0;
+  // Pages are written back by the kernel, not by who changed them.
+  const bool written_back = (in.write_flags & abi::kWriteCache) != 0;
+  transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0 ||
+                         (!written_back && ActsWithoutPrivilege(fs, call.request));
+  transfer.group = GroupOf(fs, call.request);
   transfer.offset = in.offset;
   transfer.bytes = in.size;
   ChooseDescriptor(*file, &transfer);
@@ -123,8 +127,7 @@ Action OpFallocate(FileSystem& fs, Call& call) {
   const auto in = call.request.As<abi::FallocateIn>();
   const OpenFile* file = fs.handles().Find(FileHandle(in.fh));
   if (file == nullptr) return Action::Error(Errno(EBADF));
-  call.identity.SetStripsSuid(call.request.header.uid !=
-                              0);  // the kernel sends no flag with this operation
+  StripAsCaller(fs, call);
   const Outcome done =
       FromSyscall(fallocate(file->fd.get(), static_cast<int>(in.mode),
                             static_cast<off_t>(in.offset), static_cast<off_t>(in.length)));

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/base/limits.h"
+#include "core/caller.h"
 #include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -39,7 +40,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   const bool truncates = (in.flags & O_TRUNC) != 0;
   if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block)
     return Action::Offload();
-  if (truncates) call.identity.SetStripsSuid((in.open_flags & abi::kOpenKillSuidgid) != 0);
+  if (truncates) StripIfFlagged(fs, call, (in.open_flags & abi::kOpenKillSuidgid) != 0);
   int flags = BackingOpenFlags(in.flags, fs.options(), call.identity);
   if (call.may_block) flags &= ~O_NONBLOCK;
   Result<UniqueFd> fd = OpenInode(fs, inode, flags, (in.flags & O_APPEND) != 0);

@@ -1,5 +1,5 @@
-// SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR: user, trusted, security and POSIX ACLs alike. The
-// kernel has checked the caller's rights.
+// SETXATTR, GETXATTR, LISTXATTR, REMOVEXATTR. The kernel has checked the caller's rights on user,
+// trusted and security attributes and on POSIX ACLs; other system attributes it leaves to SRC.
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/limits.h"
+#include "core/caller.h"
 #include "core/ops.h"
 #include "core/protocol/abi.h"
 #include "core/reply.h"
@@ -43,6 +44,22 @@ size_t OnlyShown(const FileSystem& fs, bool administrator, char* names, size_t b
   return kept;
 }
 
+// Attributes of other systems' making (NFSv4 ACLs, DOS attributes), which the kernel leaves to the
+// file system to guard. It is asked with the caller's rights; of its groups only one is known.
+bool IsGuardedBySource(std::string_view name) {
+  return name.starts_with("system.") && !IsAcl(name);
+}
+
+// Runs `body`, which returns an Outcome, with the rights that the attribute `name` needs.
+template <typename Body>
+Outcome WithRightsFor(const FileSystem& fs, const Call& call, std::string_view name, Body body) {
+  if (!IsGuardedBySource(name)) return body();
+  const Result<Caller> caller = CallerOf(fs, call.request);
+  if (!caller.ok()) return Errno(EPERM);
+  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
+  return scope.outcome().ok() ? body() : scope.outcome();
+}
+
 bool ChangesAcl(const FileSystem& fs, std::string_view name) {
   return fs.policy() != nullptr && fs.policy()->changes_acls() && IsAcl(name);
 }
@@ -76,10 +93,10 @@ Action OpSetxattr(FileSystem& fs, Call& call) {
       false);  // setting an ACL takes setgid away without the right to keep it
   const auto flags = static_cast<int>(in.flags);
   const std::span<const std::byte> value = reader.rest().first(in.size);
-  const Outcome done =
-      ChangesAcl(fs, *name)
-          ? SetCallersAcl(fs, path->get(), *name, value, flags)
-          : FromSyscall(setxattr(file.c_str(), name->data(), value.data(), value.size(), flags));
+  const Outcome done = WithRightsFor(fs, call, *name, [&] {
+    if (ChangesAcl(fs, *name)) return SetCallersAcl(fs, path->get(), *name, value, flags);
+    return FromSyscall(setxattr(file.c_str(), name->data(), value.data(), value.size(), flags));
+  });
   if (!done.ok()) return Action::Error(done.error());
   if ((in.setxattr_flags & abi::kSetxattrAclKillSgid) != 0) {
     const Result<FileStatus> status = StatusOf(path->get());
@@ -108,8 +125,12 @@ Action OpGetxattr(FileSystem& fs, Call& call) {
   // writes, and nobody may look at it afterwards.
   const bool default_acl = *name == kDefaultAcl;
   const bool changes_acl = ChangesAcl(fs, *name);
-  const ssize_t found =
-      getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room);
+  ssize_t found = -1;
+  const Outcome got = WithRightsFor(fs, call, *name, [&] {
+    found = getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room);
+    return found < 0 ? Outcome(Errno::Last()) : Ok();
+  });
+  if (!got.ok()) return Action::Error(got.error());
   if (found > 0 && room > 0 && changes_acl) {
     const Result<FileStatus> status = StatusOf(path->get());
     if (!status.ok()) return Action::Error(status.error());
@@ -145,7 +166,9 @@ Action OpRemovexattr(FileSystem& fs, Call& call) {
   if (!name.ok()) return Action::Error(name.error());
   const Result<PathFd> path = fs.inodes().Open(inode);
   if (!path.ok()) return Action::Error(path.error());
-  const Outcome done = FromSyscall(removexattr(FdPath(path->get()).c_str(), name->data()));
+  const Outcome done = WithRightsFor(fs, call, *name, [&] {
+    return FromSyscall(removexattr(FdPath(path->get()).c_str(), name->data()));
+  });
   if (!done.ok()) return Action::Error(done.error());
   if (IsAcl(*name)) fs.AttributesChanged(call.request.nodeid(), call.counters);
   return Action::Reply();

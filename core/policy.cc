@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kOwnerShift = 6;
 constexpr uint32_t kGroupShift = 3;
+constexpr uint32_t kSetIdBits = S_ISUID | S_ISGID;
 
 // Leaves the class of bits at `shift` no more than everybody has.
 uint32_t CutToOthers(uint32_t mode, uint32_t shift) {
@@ -21,6 +22,11 @@ bool PolicyOptions::any() const {
          create_user || create_group || squash != Squash::kNone || !file_mode.trivial() ||
          !dir_mode.trivial() || !create_file_mode.trivial() || !create_dir_mode.trivial() ||
          !hidden.empty() || xattr != XattrRule::kAll;
+}
+
+bool PolicyOptions::invents_owners() const {
+  return !users.identity() || !groups.identity() || force_user || force_group || create_user ||
+         create_group;
 }
 
 Result<Caller> Policy::CallerOf(const Request& request) const {
@@ -38,6 +44,12 @@ Result<Caller> Policy::CallerOf(const Request& request) const {
   if (const std::optional<uint32_t> group = request.supplementary_group())
     caller.supplementary = options_.groups.ToHost(CallerGid(*group));
   return caller;
+}
+
+HostGid Policy::GroupOf(const Request& request) const {
+  if (Squashed(request)) return options_.squash_group;
+  if (!KnowsCaller(request)) return HostGid(kOverflowId);
+  return options_.groups.ToHost(CallerGid(request.header.gid)).value_or(HostGid(kOverflowId));
 }
 
 bool Policy::OwnerUnknown(const FileStatus& status) const {
@@ -96,9 +108,32 @@ Result<abi::SetattrIn> Policy::ToHost(const abi::SetattrIn& in, const FileStatus
   return host;
 }
 
-Policy::NewMode Policy::ForNew(uint32_t mode, uint32_t umask, bool directory) const {
+// Whom SRC's file system checks is checked there. `group`: only where its members here need not be
+// members there.
+bool Policy::MaySetId(const Request& request, HostUid owner, std::optional<HostGid> group) const {
+  if (CheckedAs(request)) return true;
+  const std::optional<HostUid> caller = options_.users.ToHost(CallerUid(request.header.uid));
+  if (caller == HostUid(0)) return true;
+  return caller == owner && (!group || *group == GroupOf(request));
+}
+
+Outcome Policy::AdmitSetId(const Request& request, uint32_t mode, const FileStatus& status) const {
+  if ((mode & kSetIdBits) == 0 || S_ISDIR(status.stx_mode) || !options_.invents_owners())
+    return Ok();
+  std::optional<HostGid> group;
+  if ((mode & S_ISGID) != 0 && options_.force_group) group = HostGid(status.stx_gid);
+  return MaySetId(request, HostUid(status.stx_uid), group) ? Ok() : Outcome(Errno(EPERM));
+}
+
+Policy::NewMode Policy::ForNew(const Request& request, uint32_t mode, uint32_t umask) const {
+  const bool directory = S_ISDIR(mode);
   const ModeRule& rule = directory ? options_.create_dir_mode : options_.create_file_mode;
-  return {rule.Apply(mode), umask & ~rule.add};
+  uint32_t made = rule.Apply(mode);
+  const Result<Caller> owner = CallerOf(request);
+  if ((made & kSetIdBits) != 0 && !directory && owner.ok() &&
+      !MaySetId(request, owner->uid, options_.create_group))
+    made &= ~kSetIdBits;
+  return {made, umask & ~rule.add};
 }
 
 }  // namespace shuntfs

@@ -71,6 +71,9 @@ struct PolicyOptions {
 
   // Whether there is anything to enforce.
   bool any() const;
+  // Whether owners are shown, or given to what is made, that are not SRC's own: a set-user-ID bit
+  // here would give the rights of a user who never set it.
+  bool invents_owners() const;
 };
 
 inline constexpr std::string_view kAccessAcl = "system.posix_acl_access";
@@ -89,7 +92,16 @@ class Policy {
   // checked. Squashed callers, and callers without a number in SRC, who have nobody's rights.
   std::optional<Caller> CheckedAs(const Request& request) const;
 
+  // Whether the caller's writes take set-id bits away even if it has CAP_FSETID here: its
+  // privileges count for nothing in SRC.
+  bool ActsWithoutPrivilege(const Request& request) const {
+    return Squashed(request) || !KnowsCaller(request);
+  }
+
   // -- Who the caller is in SRC --
+
+  // Its group; kOverflowId: it has no number there.
+  HostGid GroupOf(const Request& request) const;
 
   // EOVERFLOW: nobody who could own anything there.
   Result<Caller> CallerOf(const Request& request) const;
@@ -106,12 +118,16 @@ class Policy {
   // forced. EOVERFLOW: the new owner has no number in SRC, or the permissions that were seen are
   // not the file's, since its owner has no number here.
   Result<abi::SetattrIn> ToHost(const abi::SetattrIn& in, const FileStatus& status) const;
-  // Mode and umask that a new file is made with.
+  // EPERM: the mode has set-id bits, which would give the rights of an owner or group in SRC that
+  // the caller does not have there.
+  Outcome AdmitSetId(const Request& request, uint32_t mode, const FileStatus& status) const;
+  // Mode and umask that a new file is made with. Set-id bits that AdmitSetId would refuse are left
+  // out.
   struct NewMode {
     uint32_t mode;
     uint32_t umask;
   };
-  NewMode ForNew(uint32_t mode, uint32_t umask, bool directory) const;
+  NewMode ForNew(const Request& request, uint32_t mode, uint32_t umask) const;
 
   // -- Extended attributes (policy_xattr.cc) --
 
@@ -127,6 +143,7 @@ class Policy {
 
  private:
   bool Squashed(const Request& request) const;
+  bool MaySetId(const Request& request, HostUid owner, std::optional<HostGid> group) const;
   bool KnowsCaller(const Request& request) const {
     return options_.users.ToHost(CallerUid(request.header.uid)).has_value();
   }

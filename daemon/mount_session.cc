@@ -260,8 +260,10 @@ std::vector<std::string> MountWords(const MountRequest& request, bool privileged
   std::vector<std::string> words = {"fsname=" + options.fsname.value_or(request.paths.source),
                                     "subtype=shuntfs"};
   words.emplace_back(options.read_only ? "ro" : "rw");
-  // libfuse adds nosuid and nodev unless it is told otherwise; only root may tell.
-  if (privileged || options.nosuid) words.emplace_back(options.nosuid ? "nosuid" : "suid");
+  // libfuse adds nosuid and nodev unless it is told otherwise; only root may tell. An owner that is
+  // not SRC's own has set no set-user-ID bit.
+  const bool nosuid = options.nosuid.value_or(request.policy.invents_owners());
+  if (privileged || nosuid) words.emplace_back(nosuid ? "nosuid" : "suid");
   if (privileged || options.nodev) words.emplace_back(options.nodev ? "nodev" : "dev");
   if (options.noexec) words.emplace_back("noexec");
   if (options.noatime) words.emplace_back("noatime");

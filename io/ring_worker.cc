@@ -454,7 +454,7 @@ void RingWorker::QueueTransfer(RingEntry& entry) {
   if (entry.transfer.kind != Transfer::Kind::kWrite) return;
   // The kernel takes the thread's credentials when the write is submitted: now, under those that it
   // is meant for, unless nobody changes them before the turn's own submission.
-  identity_->SetStripsSuid(entry.transfer.strips_suid);
+  identity_->SetStripsSuid(entry.transfer.strips_suid, entry.transfer.group);
   if (!ends_turn_) ring_.Submit();
 }
 

@@ -32,7 +32,7 @@ int64_t RunTransfer(Transfer transfer, std::span<std::byte> payload, ThreadIdent
   if (transfer.kind == Transfer::Kind::kFsync || transfer.kind == Transfer::Kind::kFdatasync)
     return RunSync(transfer);
   const bool reads = transfer.kind == Transfer::Kind::kRead;
-  if (!reads) identity.SetStripsSuid(transfer.strips_suid);
+  if (!reads) identity.SetStripsSuid(transfer.strips_suid, transfer.group);
   uint32_t done = 0;
   uint32_t interrupted = 0;
   while (done < transfer.bytes) {

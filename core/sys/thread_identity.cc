@@ -43,8 +43,16 @@ Result<ThreadIdentity> ThreadIdentity::Adopt(bool privileged) {
   return identity;
 }
 
-void ThreadIdentity::SetStripsSuid(bool strips) {
-  if (!privileged_ || checked_by_backing_ || strips == strips_suid_) return;
+void ThreadIdentity::SetStripsSuid(bool strips, HostGid group) {
+  if (!privileged_ || checked_by_backing_) return;
+  const HostGid wanted = strips ? group : HostGid(0);
+  if (wanted != group_) {
+    // A group that does not exist in this user namespace changes nothing, and nobody is in it.
+    setfsgid(0);
+    if (wanted != HostGid(0)) setfsgid(wanted.value());
+    group_ = wanted;
+  }
+  if (strips == strips_suid_) return;
   Capabilities caps;
   CHECK(Load(&caps)) << "capget";
   SetEffective(&caps, CAP_FSETID, !strips);
@@ -64,10 +72,11 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
   const uid_t uid = caller.uid.value();
   const gid_t gid = caller.gid.value();
   if (!thread_.privileged_ || thread_.checked_by_backing_) return;
+  // The base state first, so that leaving the scope restores exactly it, and root makes nothing in
+  // the group of the caller before.
+  thread_.SetStripsSuid(false);
   if (uid == 0 && gid == 0 && !caller.supplementary) return;
   switched_ = true;
-  // The base state first, so that leaving the scope restores exactly it.
-  thread_.SetStripsSuid(false);
   if (caller.supplementary) {
     groups_set_ = true;
     const gid_t group = caller.supplementary->value();
@@ -86,10 +95,18 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
     return;
   }
   thread_.checked_by_backing_ = checks == Checks::kByBacking;
-  if (uid == 0 || checks == Checks::kByBacking) return;
+  if (uid == 0) return;
   Capabilities caps;
   if (!Load(&caps)) {
     outcome_ = Errno::Last();
+    return;
+  }
+  if (checks == Checks::kByBacking) {
+    // setfsuid(2) drops those for files alone. CAP_SYS_ADMIN, say, would let a squashed caller set
+    // trusted attributes.
+    cleared_ = {caps.data[0].effective, caps.data[1].effective};
+    for (__user_cap_data_struct& word : caps.data) word.effective = 0;
+    if (!Store(&caps)) outcome_ = Errno::Last();
     return;
   }
   SetEffective(&caps, CAP_DAC_OVERRIDE, true);
@@ -101,11 +118,35 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
 CallerScope::~CallerScope() {
   if (!switched_) return;
   thread_.checked_by_backing_ = false;
+  if (cleared_) {
+    Capabilities caps;
+    CHECK(Load(&caps)) << "capget";
+    for (size_t i = 0; i < cleared_->size(); ++i) caps.data[i].effective = (*cleared_)[i];
+    CHECK(Store(&caps)) << "the daemon's own capabilities could not be taken back";
+  }
   setfsuid(0);  // gives the file capabilities back as well
   setfsgid(0);
   CHECK(setfsuid(static_cast<uid_t>(-1)) == 0) << "the daemon's own user could not be taken back";
   CHECK(setfsgid(static_cast<gid_t>(-1)) == 0) << "the daemon's own group could not be taken back";
   if (groups_set_) CHECK(syscall(SYS_setgroups, 0, nullptr) == 0) << "setgroups";
+}
+
+AdministratorScope::AdministratorScope() {
+  Capabilities caps;
+  if (!Load(&caps)) return;
+  const __user_cap_data_struct& word = caps.data[CAP_TO_INDEX(CAP_SYS_ADMIN)];
+  const uint32_t missing = word.permitted & ~word.effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+  if (missing == 0) return;
+  SetEffective(&caps, CAP_SYS_ADMIN, true);
+  raised_ = Store(&caps);
+}
+
+AdministratorScope::~AdministratorScope() {
+  if (!raised_) return;
+  Capabilities caps;
+  CHECK(Load(&caps)) << "capget";
+  SetEffective(&caps, CAP_SYS_ADMIN, false);
+  CHECK(Store(&caps)) << "capset";
 }
 
 }  // namespace shuntfs

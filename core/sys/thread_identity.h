@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 
 #include "core/base/errno.h"
@@ -37,9 +39,11 @@ class ThreadIdentity {
   bool checked_by_backing() const { return checked_by_backing_; }
 
   // Whether writes and truncates of this thread strip setuid and setgid bits (no CAP_FSETID) or
-  // leave them, as the caller's own would. Costs a system call only when it changes. Without effect
-  // while the backing file system checks a caller's rights: that caller decides by itself.
-  void SetStripsSuid(bool strips);
+  // leave them, as the caller's own would. `group` is the caller's group: a member of the file's
+  // group keeps a setgid bit that is not for execution. Costs system calls only when something
+  // changes. Without effect while the backing file system checks a caller's rights: that caller
+  // decides by itself.
+  void SetStripsSuid(bool strips, HostGid group = HostGid(0));
 
   // Sets the thread's umask. Costs a system call only when it changes.
   void SetUmask(mode_t mask);
@@ -50,6 +54,7 @@ class ThreadIdentity {
 
   bool privileged_;
   bool strips_suid_ = false;
+  HostGid group_{0};  // fsgid outside of scopes
   bool checked_by_backing_ = false;
   mode_t umask_ = 0;
 };
@@ -62,8 +67,10 @@ class ThreadIdentity {
 class CallerScope {
  public:
   enum class Checks {
-    kDone,       // the kernel has checked; see above
-    kByBacking,  // the backing file system is to check the caller's own rights
+    kDone,  // the kernel has checked; see above
+    // The backing file system is to check the caller's own rights. A caller other than root of SRC
+    // has no capability then.
+    kByBacking,
   };
   CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks = Checks::kDone);
   ~CallerScope();
@@ -77,7 +84,22 @@ class CallerScope {
   ThreadIdentity& thread_;
   bool switched_ = false;
   bool groups_set_ = false;
+  // The effective capabilities that were cleared.
+  std::optional<std::array<uint32_t, 2>> cleared_;
   Outcome outcome_ = Ok();
+};
+
+// Gives the thread CAP_SYS_ADMIN, where it may have it, until it goes: for what the daemon does for
+// itself while a caller's rights are in effect.
+class AdministratorScope {
+ public:
+  AdministratorScope();
+  ~AdministratorScope();
+  AdministratorScope(const AdministratorScope&) = delete;
+  AdministratorScope& operator=(const AdministratorScope&) = delete;
+
+ private:
+  bool raised_ = false;
 };
 
 }  // namespace shuntfs

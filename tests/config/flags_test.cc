@@ -40,7 +40,7 @@ TEST(CommandLine, FlagsMayFollowOperandsAndOptionsAddUp) {
   const CommandLine line = Parsed(
       {"mount", "a", "b", "-oro", "-fo", "nosuid", "--options=nodev", "--data-path", "per-entry"});
   EXPECT_TRUE(line.foreground);
-  EXPECT_TRUE(line.options.read_only && line.options.nosuid && line.options.nodev);
+  EXPECT_TRUE(line.options.read_only && line.options.nosuid.value_or(false) && line.options.nodev);
   EXPECT_EQ(line.options.data_path, "per-entry");
   EXPECT_EQ(line.operands, (Arguments{"a", "b"}));
 }

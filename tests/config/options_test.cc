@@ -49,7 +49,8 @@ TEST(Options, EveryNameSetsItsMember) {
       "attr_timeout=3,negative_timeout=4,writeback,backing_direct,memory_budget=32M,max_write=128K,"
       "workers=3,"
       "device_threads=2,read_policy=fixed,write_policy=plain,stop_timeout=0.5,log_level=4");
-  EXPECT_TRUE(options.read_only && options.nosuid && options.nodev && options.noexec);
+  EXPECT_TRUE(options.read_only && options.nosuid.value_or(false) && options.nodev &&
+              options.noexec);
   EXPECT_TRUE(options.noatime && *options.allow_other && *options.default_permissions);
   EXPECT_EQ(options.fsname, "x");
   EXPECT_DOUBLE_EQ(options.entry_timeout_s, 2.5);
@@ -70,7 +71,7 @@ TEST(Options, EveryNameSetsItsMember) {
 TEST(Options, LastOneCounts) {
   EXPECT_FALSE(Parsed("ro,rw").read_only);
   EXPECT_TRUE(Parsed("rw,ro").read_only);
-  EXPECT_FALSE(Parsed("nosuid,nodev,noexec,noatime,suid,dev,exec,atime").nosuid);
+  EXPECT_FALSE(Parsed("nosuid,nodev,noexec,noatime,suid,dev,exec,atime").nosuid.value_or(true));
   EXPECT_EQ(Parsed("workers=1,workers=2").workers, 2u);
 }
 
@@ -180,6 +181,9 @@ TEST(Options, PoliciesThatCannotBeAtOnceAreConflicts) {
                          {"squash=all,create_user=5", "create_user", "squash"},
                          {"squash=all,create_group=5", "create_group", "squash"},
                          {"squash=all,default_permissions", "default_permissions", "squash"},
+                         {"force_user=1,suid", "suid", "nosuid"},
+                         {"map_users=1:1,suid", "suid", "nosuid"},
+                         {"create_group=1,suid", "suid", "nosuid"},
                          {"squash_user=5", "squash_user", "squash"},
                          {"squash_group=5", "squash_group", "squash"}}) {
     const std::vector<Conflict> conflicts = FindConflicts(Parsed(row.words));
@@ -189,7 +193,8 @@ TEST(Options, PoliciesThatCannotBeAtOnceAreConflicts) {
   }
   for (const char* words :
        {"squash=root,create_user=5,squash_user=6", "force_user=1,map_groups=1:1",
-        "squash=all,default_permissions=off", "squash=root,default_permissions"})
+        "squash=all,default_permissions=off", "force_user=1,nosuid", "squash=root,suid",
+        "squash=root,default_permissions"})
     EXPECT_TRUE(FindConflicts(Parsed(words)).empty()) << words;
 }
 

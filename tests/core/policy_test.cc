@@ -246,15 +246,91 @@ TEST(Policy, AForcedOwnerCannotBeChangedAndForcedBitsStay) {
   EXPECT_EQ(mode->mode & 07777, 04704u);
 }
 
+// With an owner that is not SRC's own, a set-id bit would give rights that nobody gave away.
+TEST(Policy, OnlyWhoOwnsAFileInTheSourceSetsIdsOnIt) {
+  PolicyOptions forced;
+  forced.force_user = CallerUid(5);
+  PolicyOptions group = forced;
+  group.force_group = CallerGid(6);
+  PolicyOptions mapped;
+  mapped.users = Users({{1000, 5, 1}, {0, 0, 1}});
+  mapped.groups = Groups({{1000, 6, 1}, {0, 0, 1}});
+  struct Row {
+    const PolicyOptions& options;
+    uint32_t uid;
+    uint32_t mode;
+    FileStatus status;
+    int error;
+  };
+  const Row rows[] = {
+      {forced, 5, 0755, StatusWith(0, 0, S_IFREG | 0755), 0},
+      {forced, 5, 04755, StatusWith(0, 0, S_IFREG | 0755), EPERM},
+      {forced, 5, 04755, StatusWith(0, 0, S_IFREG | 04755), EPERM},
+      {forced, 5, 02755, StatusWith(0, 0, S_IFREG | 0755), EPERM},
+      {forced, 5, 02755, StatusWith(0, 0, S_IFDIR | 0755), 0},
+      {forced, 5, 06755, StatusWith(5, 0, S_IFREG | 0755), 0},
+      {forced, 0, 06755, StatusWith(5, 0, S_IFREG | 0755), 0},
+      {group, 5, 02755, StatusWith(5, 0, S_IFREG | 0755), EPERM},
+      {group, 5, 06755, StatusWith(5, 6, S_IFREG | 0755), 0},
+      {mapped, 5, 06755, StatusWith(1000, 1000, S_IFREG | 0755), 0},
+      {mapped, 5, 04755, StatusWith(1001, 1000, S_IFREG | 0755), EPERM},
+      {mapped, 0, 04755, StatusWith(1000, 1000, S_IFREG | 0755), 0},
+  };
+  for (const Row& row : rows) {
+    Message setattr(Opcode::kSetattr);
+    EXPECT_EQ(ErrorOf(Policy(row.options)
+                          .AdmitSetId(setattr.From(row.uid, 6).request(), row.mode, row.status)),
+              row.error)
+        << &row - rows;
+  }
+}
+
+TEST(Policy, WhatIsMadeForSomebodyElseSetsNoIds) {
+  PolicyOptions options;
+  options.create_user = HostUid(7);
+  const auto made = [&options](uint32_t uid, uint32_t gid, uint32_t mode) {
+    Message mknod(Opcode::kMknod);
+    return Policy(options).ForNew(mknod.From(uid, gid).request(), mode, 0).mode & 07777;
+  };
+  EXPECT_EQ(made(5, 6, S_IFREG | 06755), 0755u);
+  EXPECT_EQ(made(5, 6, S_IFDIR | 02755), 02755u);
+  EXPECT_EQ(made(7, 6, S_IFREG | 06755), 06755u);
+  EXPECT_EQ(made(0, 0, S_IFREG | 06755), 06755u);
+  options.create_group = HostGid(8);
+  EXPECT_EQ(made(7, 6, S_IFREG | 06755), 0755u);
+  EXPECT_EQ(made(7, 8, S_IFREG | 06755), 06755u);
+  options.squash = Squash::kRoot;
+  EXPECT_EQ(made(0, 0, S_IFREG | 06755), 06755u) << "the owner is the one that root is squashed to";
+}
+
+TEST(Policy, SquashedCallersActWithoutPrivilegeInTheirGroup) {
+  PolicyOptions options;
+  options.squash = Squash::kRoot;
+  options.squash_group = HostGid(41);
+  Message root(Opcode::kWrite);
+  Message user(Opcode::kWrite);
+  EXPECT_TRUE(Policy(options).ActsWithoutPrivilege(root.From(0, 0).request()));
+  EXPECT_EQ(Policy(options).GroupOf(root.From(0, 0).request()), HostGid(41));
+  EXPECT_FALSE(Policy(options).ActsWithoutPrivilege(user.From(5, 6).request()));
+  EXPECT_EQ(Policy(options).GroupOf(user.From(5, 6).request()), HostGid(6));
+  PolicyOptions mapped;
+  mapped.users = Users({{1000, 5, 1}});
+  EXPECT_TRUE(Policy(mapped).ActsWithoutPrivilege(root.From(0, 0).request()));
+  EXPECT_EQ(Policy(mapped).GroupOf(root.From(0, 0).request()), HostGid(kOverflowId));
+  EXPECT_FALSE(Policy(mapped).ActsWithoutPrivilege(user.From(5, 6).request()));
+}
+
 TEST(Policy, NewFilesGetTheirBitsWhateverTheUmask) {
   PolicyOptions options;
   options.create_file_mode = {0660, 0020};
   options.create_dir_mode = {0770, 0070};
   const Policy policy(options);
-  const Policy::NewMode file = policy.ForNew(0666, 022, /*directory=*/false);
-  EXPECT_EQ(file.mode & ~file.umask, 0660u);
-  const Policy::NewMode directory = policy.ForNew(0777, 077, /*directory=*/true);
-  EXPECT_EQ(directory.mode & ~directory.umask, 0770u);
+  const Policy::NewMode file =
+      policy.ForNew(Message(Opcode::kCreate).request(), S_IFREG | 0666, 022);
+  EXPECT_EQ(file.mode & ~file.umask & 07777, 0660u);
+  const Policy::NewMode directory =
+      policy.ForNew(Message(Opcode::kMkdir).request(), S_IFDIR | 0777, 077);
+  EXPECT_EQ(directory.mode & ~directory.umask & 07777, 0770u);
 }
 
 TEST(Policy, ReadOnlyRefusesWhatChangesAndNothingElse) {

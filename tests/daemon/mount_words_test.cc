@@ -50,6 +50,20 @@ TEST(MountWords, OptionsArePassedOn) {
   EXPECT_FALSE(Has(words, "suid"));
 }
 
+TEST(MountWords, OwnersThatAreNotTheSourcesSetNoUserId) {
+  MountRequest request = Request();
+  request.policy.create_user = HostUid(0);
+  EXPECT_TRUE(Has(MountWords(request, /*privileged=*/true), "nosuid"));
+  request.policy.create_user.reset();
+  request.policy.force_group = CallerGid(0);
+  EXPECT_TRUE(Has(MountWords(request, /*privileged=*/true), "nosuid"));
+  request.policy.force_group.reset();
+  request.policy.users = UserMap(std::vector<IdRange>{{1000, 0, 1}});
+  const std::vector<std::string> words = MountWords(request, /*privileged=*/true);
+  EXPECT_TRUE(Has(words, "nosuid"));
+  EXPECT_FALSE(Has(words, "suid"));
+}
+
 TEST(MountWords, AllowRootKeepsOthersOutOfRootsMount) {
   MountRequest request = Request();
   request.options.allow_root = true;

@@ -314,5 +314,41 @@ TEST_F(Ops, CredentialsNeverLeak) {
   }
 }
 
+// Who is in the file's group keeps a setgid bit that is not for execution, and nobody else does
+// (generic/193, 683).
+TEST_F(Ops, SetGidStaysWithAMemberOfTheGroup) {
+  Serves("FALLOCATE");
+  SameAsNative([](const std::string& dir, Transcript& t) {
+    struct Row {
+      gid_t group;
+      mode_t mode;
+    };
+    const std::function<int(const std::string&)> actions[] = {
+        [](const std::string& path) { return ErrorOf(truncate(path.c_str(), 1)); },
+        [](const std::string& path) { return ErrorOf(ftruncate(File(path, O_WRONLY).get(), 1)); },
+        [](const std::string& path) { return ErrorOf(File(path, O_WRONLY | O_TRUNC).get()); },
+        [](const std::string& path) {
+          return ErrorOf(fallocate(File(path, O_WRONLY).get(), 0, 0, 8192));
+        },
+        [](const std::string& path) {
+          return WriteAt(File(path, O_WRONLY).get(), "x", 0) ? 0 : 200;
+        },
+    };
+    // In mode kernel, what is written does not come to the daemon.
+    const size_t count = std::size(actions) - (Config().mode == Mode::kKernel ? 1 : 0);
+    int number = 0;
+    for (const Row& row : {Row{kAlice.gid, 06646}, Row{kAlice.gid, 06656}, Row{0, 06666}}) {
+      for (size_t i = 0; i < count; ++i) {
+        const std::string path = dir + "/f" + std::to_string(number++);
+        WriteFile(path, "content");
+        chown(path.c_str(), 0, row.group);
+        chmod(path.c_str(), row.mode | 0020);
+        t.Note("done", RunAs(kAlice, [&] { return actions[i](path); }));
+        t.Note("mode", ModeOf(path));
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace shuntfs::mount_test

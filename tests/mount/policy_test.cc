@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -247,6 +248,68 @@ TEST_F(Policies, RootIsSquashed) {
   EXPECT_EQ(Opens(kBob, "d/g", O_CREAT | O_RDWR), 0);
   EXPECT_EQ(OwnerOf(Src("d/g")), "23456:23456");
   EXPECT_EQ(ErrorOf(unlink(Mnt("d/g").c_str())), 0) << "the directory is everybody's";
+}
+
+// Of root's privileges nothing is left: not those for files alone, but every one.
+TEST_F(Policies, SquashedRootHasNoCapability) {
+  MakeFile("own", kAliceInSrc, 0600);
+  for (const char* name : {"written", "truncated", "allocated", "opened"})
+    MakeFile(name, kAliceInSrc, 04755);
+  Remount("squash=root,squash_user=51000,squash_group=51000");
+  Serves("SETXATTR");
+  for (const char* name : {"trusted.t", "security.t", "security.capability"}) {
+    EXPECT_EQ(ErrorOf(setxattr(Mnt("own").c_str(), name, "v", 1, 0)), EPERM) << name;
+  }
+  EXPECT_TRUE(Xattr(Src("own"), "trusted.t").empty());
+  ASSERT_EQ(truncate(Mnt("truncated").c_str(), 1), 0);
+  EXPECT_EQ(ModeOf(Src("truncated")), 0755u);
+  const File opened(Mnt("opened"), O_WRONLY | O_TRUNC);
+  EXPECT_EQ(ModeOf(Src("opened")), 0755u);
+  const File allocated(Mnt("allocated"), O_WRONLY);
+  ASSERT_EQ(fallocate(allocated.get(), 0, 0, 8192), 0);
+  EXPECT_EQ(ModeOf(Src("allocated")), 0755u);
+  if (Config().mode == Mode::kKernel) return;  // what is written does not come to the daemon
+  ASSERT_TRUE(WriteAt(File(Mnt("written"), O_WRONLY).get(), "x", 0));
+  EXPECT_EQ(ModeOf(Src("written")), 0755u);
+}
+
+TEST_F(Policies, CallersWithoutANumberHaveNoCapability) {
+  MakeFile("open", kStranger, 04777);
+  Remount("map_users=51000:12345,map_groups=51000:12345");
+  Serves("SETXATTR");
+  for (const char* name : {"trusted.t", "security.t"}) {
+    EXPECT_NE(ErrorOf(setxattr(Mnt("open").c_str(), name, "v", 1, 0)), 0) << name;
+  }
+  ASSERT_EQ(truncate(Mnt("open").c_str(), 1), 0);
+  EXPECT_EQ(ModeOf(Src("open")), 0777u);
+}
+
+// Nobody gets, by an owner that the mount invents, a program that runs as that owner.
+TEST_F(Policies, InventedOwnersSetNoIds) {
+  MakeFile("tool", 0, 0755);
+  MakeFile("own", kAlice.uid, 0755);
+  MakeDirectory("d", 0, 0777);
+  Remount("force_user=12345");
+  Serves("SETATTR");
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(chmod(Mnt("tool").c_str(), 04755)); }), EPERM);
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(chmod(Mnt("tool").c_str(), 0700)); }), 0);
+  EXPECT_EQ(ModeOf(Src("tool")), 0700u);
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(chmod(Mnt("own").c_str(), 04755)); }), 0);
+  struct statvfs mount;
+  ASSERT_EQ(statvfs(Mnt().c_str(), &mount), 0);
+  EXPECT_NE(mount.f_flag & ST_NOSUID, 0u);
+  Remount("create_user=root");
+  EXPECT_EQ(RunAs(kAlice,
+                  [] {
+                    umask(0);
+                    mknod(Mnt("d/node").c_str(), S_IFREG | 06777, 0);
+                    return ErrorOf(File(Mnt("d/f"), O_CREAT | O_RDWR, 06777).get());
+                  }),
+            0);
+  for (const char* name : {"d/node", "d/f"}) {
+    EXPECT_EQ(OwnerOf(Src(name)), "0:12345") << name;
+    EXPECT_EQ(ModeOf(Src(name)), 0777u) << name;
+  }
 }
 
 TEST_F(Policies, EverybodyIsSquashed) {

@@ -121,8 +121,8 @@ TEST_F(ThreadIdentityTest, WhoSourceChecksStaysWhoTheyAreUntilTheEnd) {
       ASSERT_TRUE(scope.outcome().ok());
       EXPECT_TRUE(identity.checked_by_backing());
       const ThreadState outer = ThreadState::Now();
-      EXPECT_FALSE(outer.Has(CAP_DAC_OVERRIDE));
-      EXPECT_FALSE(outer.Has(CAP_FSETID));
+      EXPECT_EQ(outer.lines.at("CapEff"), "0000000000000000");
+      EXPECT_NE(outer.lines.at("CapPrm"), "0000000000000000");
       {
         const CallerScope inner(identity, Caller{HostUid(5), HostGid(6), std::nullopt});
         EXPECT_TRUE(inner.outcome().ok());
@@ -139,6 +139,67 @@ TEST_F(ThreadIdentityTest, WhoSourceChecksStaysWhoTheyAreUntilTheEnd) {
     // What was asked for inside is not remembered outside.
     identity.SetStripsSuid(true);
     EXPECT_FALSE(ThreadState::Now().Has(CAP_FSETID));
+  });
+}
+
+TEST_F(ThreadIdentityTest, NobodysRightsEndWithTheScope) {
+  Serve([](ThreadIdentity& identity) {
+    const ThreadState before = ThreadState::Now();
+    {
+      const CallerScope scope(identity, Caller{kCaller.uid, kCaller.gid, HostGid(4321)},
+                              CallerScope::Checks::kByBacking);
+      ASSERT_TRUE(scope.outcome().ok());
+      {
+        const AdministratorScope administrator;
+        EXPECT_TRUE(ThreadState::Now().Has(CAP_SYS_ADMIN));
+        EXPECT_FALSE(ThreadState::Now().Has(CAP_DAC_OVERRIDE));
+      }
+      EXPECT_FALSE(ThreadState::Now().Has(CAP_SYS_ADMIN));
+    }
+    EXPECT_EQ(ThreadState::Now(), before);
+    { const AdministratorScope administrator; }
+    EXPECT_EQ(ThreadState::Now(), before) << "what was there already is not taken away";
+  });
+}
+
+// Root, too, makes its files in its own group after a member of another group has written.
+TEST_F(ThreadIdentityTest, TheGroupOfAWriteIsGoneBeforeAnythingIsMade) {
+  Serve([this](ThreadIdentity& identity) {
+    const ThreadState before = ThreadState::Now();
+    for (const Caller& maker : {Caller{}, kCaller}) {
+      identity.SetStripsSuid(true, HostGid(4321));
+      EXPECT_EQ(ThreadState::Now().FsId("Gid"), 4321u);
+      const CallerScope scope(identity, maker);
+      ASSERT_TRUE(scope.outcome().ok());
+      EXPECT_EQ(ThreadState::Now().FsId("Gid"), maker.gid.value());
+    }
+    EXPECT_EQ(ThreadState::Now(), before);
+    identity.SetStripsSuid(true, HostGid(4321));
+    identity.SetStripsSuid(false, HostGid(4321));
+    EXPECT_EQ(ThreadState::Now(), before);
+  });
+}
+
+// generic/193, generic/683: who decides about setgid is a member of the file's group, or is not.
+TEST_F(ThreadIdentityTest, AWriteKeepsSetgidWhereTheWriterIsAMember) {
+  Serve([this](ThreadIdentity& identity) {
+    struct Row {
+      gid_t owner;
+      gid_t writer;
+      mode_t before;
+      mode_t after;
+    };
+    for (const Row& row : {Row{4321, 4321, 06644, 02644}, Row{4321, 1234, 06644, 0644},
+                           Row{0, 4321, 06666, 0666}, Row{4321, 4321, 06654, 0654}}) {
+      tree_.File("f", "x", 0644);
+      ASSERT_EQ(chown(tree_.At("f").c_str(), 0, row.owner), 0);
+      ASSERT_EQ(chmod(tree_.At("f").c_str(), row.before), 0);
+      const UniqueFd file = tree_.Open("f", O_WRONLY);
+      identity.SetStripsSuid(true, HostGid(row.writer));
+      EXPECT_EQ(pwrite(file.get(), "y", 1, 0), 1);
+      EXPECT_EQ(tree_.Status("f").stx_mode & 07777, row.after) << row.owner << " " << row.writer;
+      identity.SetStripsSuid(false);
+    }
   });
 }
 
