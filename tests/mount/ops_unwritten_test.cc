@@ -68,16 +68,24 @@ class Unwritten : public Ops {
     Serves("OPEN");
     ASSERT_TRUE(MakeHole(Mnt("f")));
     ASSERT_TRUE(OpeningKeepsPages());
-    const uint64_t notices = Status().notices;
     Stores stores(Mnt("f"));
     ASSERT_TRUE(stores.ok());
     stores.Fill(0, kBytes);
     EXPECT_GT(StatOf(Mnt("f")).st_blocks, 0) << "tar --sparse takes no blocks for no data";
     EXPECT_EQ(RunCommand({"/bin/cp", Mnt("f"), Mnt("g")}).exit_code, 0);
     EXPECT_TRUE(ReadFile(Mnt("g")) == std::string(kBytes, 'D'));
-    const File source(Mnt("f"), O_RDONLY);
-    EXPECT_EQ(lseek(source.get(), 0, SEEK_DATA), 0);
-    EXPECT_EQ(lseek(source.get(), 0, SEEK_HOLE), static_cast<off_t>(kBytes));
+  }
+  void ExpectStoresAreFound() {
+    Serves("LSEEK");
+    ASSERT_TRUE(MakeHole(Mnt("f")));
+    ASSERT_TRUE(OpeningKeepsPages());
+    const File reader(Mnt("f"), O_RDONLY);
+    const uint64_t notices = Status().notices;
+    Stores stores(Mnt("f"));
+    ASSERT_TRUE(stores.ok());
+    stores.Fill(0, kBytes);
+    EXPECT_EQ(lseek(reader.get(), 0, SEEK_DATA), 0);
+    EXPECT_EQ(lseek(reader.get(), 0, SEEK_HOLE), static_cast<off_t>(kBytes));
     if (CachesPages()) {
       EXPECT_GT(Status().notices, notices);
     }
@@ -101,6 +109,13 @@ TEST_F(Unwritten, StoresThroughAMappingAreCopied) { ExpectStoresAreCopied(); }
 TEST_F(Unwritten, StoresThroughAMappingAreCopiedUnderWriteback) {
   if (!UseWriteback()) GTEST_SKIP() << "no writeback cache in this mode";
   ExpectStoresAreCopied();
+}
+
+TEST_F(Unwritten, StoresThroughAMappingAreFound) { ExpectStoresAreFound(); }
+
+TEST_F(Unwritten, StoresThroughAMappingAreFoundUnderWriteback) {
+  if (!UseWriteback()) GTEST_SKIP() << "no writeback cache in this mode";
+  ExpectStoresAreFound();
 }
 
 TEST_F(Unwritten, WrittenDataIsCopiedUnderWriteback) {
