@@ -48,10 +48,11 @@ Mistake SyntaxMistake(const std::string& file, const std::string& text, int line
   const LineSpan span = FindLine(text, line);
   const std::string key =
       KeyOfLine(std::string_view(text).substr(span.begin, span.end - span.begin));
-  for (int earlier = 1; earlier < line && !key.empty(); ++earlier) {
-    const LineSpan other = FindLine(text, earlier);
-    const std::string_view content =
-        std::string_view(text).substr(other.begin, other.end - other.begin);
+  // One pass: a file may have a million lines.
+  std::string_view rest = text;
+  for (int earlier = 1; earlier < line && !key.empty() && !rest.empty(); ++earlier) {
+    const std::string_view content = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(content.size() + 1, rest.size()));
     if (content.find('=') == std::string_view::npos || KeyOfLine(content) != key) continue;
     mistake.key = key;
     mistake.text = absl::StrFormat(
@@ -157,6 +158,8 @@ std::string AddKey(const std::string& file, const std::string& key, const toml::
   }
   const std::optional<std::string> text = TextOf(node, spec->kind);
   if (!text) return absl::StrFormat("is %s; it takes %s", KindName(node), HowWritten(*spec));
+  // TOML can write one as an escape. To the kernel the text would end there.
+  if (text->find('\0') != std::string::npos) return "contains a zero byte; leave it out";
   // A daemon's directory is not the administrator's.
   if (spec->kind == OptionKind::kPath && !text->starts_with('/')) {
     return absl::StrFormat("is \"%s\"; it takes a path that begins with /", *text);

@@ -65,6 +65,18 @@ class LoadTest : public testing::Test {
   std::string folder_;
 };
 
+TEST_F(LoadTest, AZeroByteThatIsWrittenAsAnEscapeIsRefused) {
+  EXPECT_EQ(MistakeIn("source = \"/srv\\u0000/data\"\n"),
+            "a.toml:1: source: contains a zero byte; leave it out");
+}
+
+// The search for an earlier line with the same key goes through the file once. When it began anew
+// for each line, this took an hour.
+TEST_F(LoadTest, AMistakeBehindAMillionLinesIsFound) {
+  const std::string found = MistakeIn(std::string(1'000'000, '\n') + "x x\n");
+  EXPECT_TRUE(found.starts_with("a.toml:1000001: is not TOML: ")) << found;
+}
+
 TEST_F(LoadTest, EveryKindOfValue) {
   const LoadedConfig loaded = Load(Write("a.toml", R"(# A comment.
 source = "/srv/data"
