@@ -24,7 +24,7 @@ struct Transfer {
   bool may_block = false;    // not on a thread that serves others
   bool at_once = false;      // through the ring, it is done when it is submitted
   bool strips_suid = false;  // a write that removes setuid and setgid bits
-  HostGid group{0};      // of the caller, for a write that strips them
+  HostGid group{0};          // of the caller, for a write that strips them
   bool by_call = false;  // by a system call: the ring would not tell what was done of it, or never
   int fd = -1;           // the kernel keeps the handle open while its request is in work
   int buffered_fd = -1;  // when `fd` has O_DIRECT: for what it refuses as misaligned (EINVAL)
