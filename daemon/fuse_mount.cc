@@ -16,12 +16,11 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/sys/proc_fd.h"
+#include "daemon/fd_info.h"
 #include "daemon/mount_table.h"
 
 namespace shuntfs {
@@ -76,17 +75,6 @@ std::string ConnectionDirectory(uint32_t minor) {
   return absl::StrFormat("/sys/fs/fuse/connections/%d", minor);
 }
 
-// The connection's number, where the kernel tells (fuse_dev_show_fdinfo); no value elsewhere.
-std::optional<uint32_t> ConnectionOf(int fuse_fd) {
-  std::ifstream info(absl::StrFormat("/proc/self/fdinfo/%d", fuse_fd));
-  std::string name;
-  uint32_t number = 0;
-  while (info >> name) {
-    if (name == "fuse_connection:" && info >> number) return number;
-  }
-  return std::nullopt;
-}
-
 bool HasEnded(int fuse_fd) {
   pollfd state{fuse_fd, POLLIN, 0};
   return poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
@@ -126,9 +114,10 @@ absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
   const absl::StatusOr<MountTable> table = ReadMountTable();
   if (!table.ok()) return table.status();
   const MountEntry* entry = FindMountId(*table, there->identity.mount_id);
-  // While the connection lives, no other mount has its number.
+  // While the connection lives, no other mount has its number, which newer kernels tell of the
+  // descriptor (fs/fuse/dev.c, fuse_dev_show_fdinfo).
   if (entry == nullptr || !entry->IsShuntfs() || entry->minor != there->identity.minor ||
-      ConnectionOf(mount->fd_.get()).value_or(entry->minor) != entry->minor ||
+      FdInfoNumber(mount->fd_.get(), "fuse_connection:").value_or(entry->minor) != entry->minor ||
       HasEnded(mount->fd_.get())) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "%s was mounted, but the mount table does not show it; was it unmounted just now?",

@@ -12,10 +12,8 @@
 #include "daemon/log_setup.h"
 #include "daemon/mount_checks.h"
 #include "daemon/mount_session.h"
-#include "daemon/mount_table.h"
 #include "daemon/policy_setup.h"
 #include "daemon/printable.h"
-#include "daemon/unmount.h"
 
 namespace shuntfs {
 namespace {

@@ -6,36 +6,23 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <optional>
 
 #include "absl/strings/str_format.h"
+#include "core/sys/file_status.h"
+#include "daemon/fd_info.h"
 
 namespace shuntfs {
 namespace {
-
-// include/uapi/linux/stat.h, Linux 6.8; older headers do not have it.
-constexpr unsigned kStatxMntIdUnique = 0x4000;
 
 // Cached attributes only: the file system is not asked.
 constexpr int kAskNobody = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 
 std::optional<uint64_t> UniqueIdOf(int fd) {
   struct statx status {};
-  if (statx(fd, "", kAskNobody, kStatxMntIdUnique, &status) != 0) return std::nullopt;
-  if ((status.stx_mask & kStatxMntIdUnique) == 0) return std::nullopt;
+  if (statx(fd, "", kAskNobody, kStatxUniqueMountId, &status) != 0) return std::nullopt;
+  if (!HasUniqueMountId(status)) return std::nullopt;
   return status.stx_mnt_id;
-}
-
-// Also of mounts that only their owner enters, where statx(2) is refused.
-std::optional<uint64_t> MountIdOf(int fd) {
-  std::ifstream info(absl::StrFormat("/proc/self/fdinfo/%d", fd));
-  std::string name;
-  uint64_t id = 0;
-  while (info >> name) {
-    if (name == "mnt_id:" && info >> id) return id;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -56,7 +43,8 @@ absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint) {
         absl::StrFormat("%s cannot be looked at: %s", mountpoint, std::strerror(error));
     return error == ENOENT ? absl::NotFoundError(text) : absl::FailedPreconditionError(text);
   }
-  const std::optional<uint64_t> mount_id = MountIdOf(mount.root.get());
+  // Told also of mounts that only their owner enters, where statx(2) is refused.
+  const std::optional<uint64_t> mount_id = FdInfoNumber(mount.root.get(), "mnt_id:");
   if (!mount_id) {
     return absl::UnavailableError(
         "/proc/self/fdinfo tells no mount id; shuntfs needs /proc mounted");
