@@ -190,8 +190,8 @@ void AddPolicyConflicts(const Options& options, std::vector<Conflict>* conflicts
                             !options.create_user.empty() || !options.create_group.empty();
   if (other_owners && !options.nosuid.value_or(true)) {
     conflicts->push_back({"suid", "nosuid",
-                          "cannot be where owners are mapped, forced or given to what is made: a "
-                          "set-user-ID program would run as somebody who never made it one; leave "
+                          "cannot be used where owners are mapped, forced, or given to new files: a "
+                          "set-user-ID program would run as a user who never set that bit; leave "
                           "\"suid\" out"});
   }
   if (options.squash != "none") return;

@@ -17,13 +17,13 @@ inline Result<Caller> CallerOf(const FileSystem& fs, const Request& request) {
   return caller;
 }
 
-// Whether CAP_FSETID of the caller does not count: SRC's file system is to treat it as an ordinary
-// user, whatever the kernel thinks.
+// True when the caller's CAP_FSETID does not count: SRC's file system has to treat the caller as an
+// ordinary user, although the kernel may not.
 inline bool ActsWithoutPrivilege(const FileSystem& fs, const Request& request) {
   return fs.policy() != nullptr && fs.policy()->ActsWithoutPrivilege(request);
 }
 
-// The caller's group as SRC knows it; nobody's if it has no number there.
+// The caller's group as SRC knows it; kOverflowId if it has no number there.
 inline HostGid GroupOf(const FileSystem& fs, const Request& request) {
   if (fs.policy() != nullptr) return fs.policy()->GroupOf(request);
   return HostGid(request.header.gid);

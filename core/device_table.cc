@@ -51,8 +51,8 @@ IoPolicy Decide(PolicyWish wish, IoPolicy by_kind) {
   return wish == PolicyWish::kFixed ? IoPolicy::kFixed : IoPolicy::kPlain;
 }
 
-// Whether statfs(2) tells an id that is written in the file system. Others make it of the device
-// number, or anew for each mount.
+// True for types whose statfs(2) id is stored in the file system. Other types derive it from the
+// device number, or make it anew for each mount.
 bool HasLastingId(std::string_view fs_type) {
   return fs_type == "ext4" || fs_type == "ext3" || fs_type == "ext2" || fs_type == "btrfs";
 }

@@ -17,8 +17,8 @@
 
 namespace shuntfs {
 
-// What getdents64 returned and the kernel has not fetched yet. `total` counts the bytes of all
-// buffers and outlives them.
+// Entries that getdents64(2) returned and the kernel has not fetched yet. `total` counts the bytes
+// of all buffers and outlives them.
 struct DirectoryBuffer {
   explicit DirectoryBuffer(std::atomic<uint64_t>& total_bytes) : total(total_bytes) {}
   ~DirectoryBuffer() { Free(); }

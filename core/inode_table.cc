@@ -152,7 +152,7 @@ Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& devic
     inode = place->second;
     ++inode->nlookup_;
     inode->refs_.fetch_add(1, std::memory_order_relaxed);
-    // A new inode is nobody's ancestor yet.
+    // A new inode is not an ancestor of any other yet.
     moves = !inserted && parent != nullptr && inode->type_ == S_IFDIR && inode->parent_ != parent;
     const bool has_names = inode->type_ != S_IFDIR && status.stx_nlink > 1;
     if (parent != nullptr && !moves) old_parent = SetLocation(inode, parent, name, has_names);

@@ -36,7 +36,7 @@
 
 namespace shuntfs {
 
-// What makes two sightings the same file, on whatever mount of its file system. Birth time tells a
+// The identity of a file, the same on every mount of its file system. Birth time tells a
 // new file from an old one whose number it got.
 struct InodeKey {
   uint64_t file_system = 0;  // BackingDevice::id

@@ -18,7 +18,7 @@ inline constexpr size_t kXattrValueMax = 65536;
 // PATH_MAX of Linux, the terminator included: the target of a symbolic link.
 inline constexpr size_t kPathMax = 4096;
 
-// What an ioctl number can say about the length of its argument (_IOC_SIZEBITS, 14 bits).
+// The longest argument that an ioctl number can state (_IOC_SIZEBITS, 14 bits).
 inline constexpr size_t kIoctlArgumentMax = 16383;
 
 // What Linux shows for an owner or group that has no number here (fs.overflowuid): "nobody".
@@ -38,16 +38,16 @@ inline constexpr uint32_t kMinWriteBytes = 4096;
 // operations is held against it at compile time (core/protocol/request.cc).
 inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 
-// How many inode numbers that were given to files of file systems mounted below SRC are remembered,
-// so that none is given twice (core/inode_numbers.h): 25 to 50 MB when all are taken.
+// The number of inode numbers, given to files of file systems mounted below SRC, that are
+// remembered so that none is given twice (core/inode_numbers.h): 25 to 50 MB when all are taken.
 inline constexpr size_t kMaxForeignNumbers = 1U << 20;
 
 // An open directory buffers this much of its listing, until the listing ends.
 inline constexpr size_t kDirectoryBufferBytes = 32768;
 
-// What all open directories may buffer between two requests: 512 listings under way. Beyond that a
-// buffer is given back after each reply and read again for the next, so that programs that hold
-// many directories open cost no memory.
+// The most that all open directories may buffer between two requests: 512 listings under way.
+// Beyond that a buffer is given back after each reply and read again for the next, so that programs
+// that hold many directories open cost no memory.
 inline constexpr uint64_t kMaxDirectoryBufferBytes = 16ULL << 20;
 
 // Descriptors kept free for open files, rings, sockets and short-lived opens when inodes are cached
@@ -73,8 +73,9 @@ inline constexpr uint32_t kMaxWaitingRetries = 1;
 // another worker, and nothing tells that from the answer of such a file system.
 inline constexpr uint32_t kMaxInterruptedRetries = 8;
 
-// How often an open that finds no free descriptor has idle ones of cached inodes closed before it
-// fails. A backing file system that answers EMFILE itself must not cost the whole cache.
+// The number of times that an open which finds no free descriptor has idle descriptors of cached
+// inodes closed before it fails. A backing file system that answers EMFILE itself must not cost the
+// whole cache.
 inline constexpr int kMaxEvictRounds = 16;
 
 // Requests that wait until the kernel has written its dirty pages back, at a time. The WRITEs come
