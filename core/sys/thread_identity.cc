@@ -35,9 +35,12 @@ Result<ThreadIdentity> ThreadIdentity::Adopt(bool privileged) {
   if (!privileged) return identity;
   if (syscall(SYS_setgroups, 0, nullptr) != 0) return Errno::Last();
   Capabilities caps;
+  // A thread inherits the state of the thread that starts it, which may strip setuid bits just
+  // then: its group is a caller's and CAP_FSETID is off.
+  setfsgid(0);
+  if (setfsgid(static_cast<gid_t>(-1)) != 0) return Errno(EPERM);
   if (!Load(&caps)) return Errno::Last();
   SetEffective(&caps, CAP_SYS_RESOURCE, false);
-  // The thread that started this one may strip setuid bits just now, and its state was inherited.
   SetEffective(&caps, CAP_FSETID, true);
   if (!Store(&caps)) return Errno::Last();
   return identity;

@@ -98,17 +98,21 @@ TEST_F(ThreadIdentityTest, AdoptDropsWhatAFileServerMustNotHave) {
   EXPECT_EQ(ThreadState::Now(), before) << "other threads are as they were";
 }
 
-// A thread begins with the capabilities of the thread that starts it, which may be stripping just
-// then. It did not take CAP_FSETID back, and every write of root's that it served later took setuid
-// bits away.
+// A thread begins with the capabilities and the group of the thread that starts it, which may be
+// stripping just then. It did not take them back: every write of root's that it served later took
+// setuid bits away, and what root made belonged to the group of another caller.
 TEST_F(ThreadIdentityTest, AThreadStartedByOneThatStripsDoesNotStripItself) {
   Serve([](ThreadIdentity& identity) {
-    identity.SetStripsSuid(true);
+    identity.SetStripsSuid(true, kCaller.gid);
     ASSERT_FALSE(ThreadState::Now().Has(CAP_FSETID));
+    ASSERT_EQ(ThreadState::Now().FsId("Gid"), kCaller.gid.value());
     Serve([](ThreadIdentity& mine) {
       EXPECT_TRUE(ThreadState::Now().Has(CAP_FSETID));
+      EXPECT_EQ(ThreadState::Now().FsId("Gid"), 0U);
       mine.SetStripsSuid(false);
       EXPECT_TRUE(ThreadState::Now().Has(CAP_FSETID));
+      const CallerScope scope(mine, Caller{HostUid(0), HostGid(0), std::nullopt});
+      EXPECT_EQ(ThreadState::Now().FsId("Gid"), 0U);
     });
     EXPECT_FALSE(ThreadState::Now().Has(CAP_FSETID));
   });
