@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/sys/source_handle.h"
+
 namespace shuntfs {
 namespace {
 
@@ -66,6 +68,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
   device.in_memory = fs_type == "tmpfs";
+  device.birth_changes = fs_type == "overlay";
   // An open file cannot be asked, so a type that is not known does without.
   device.zero_copy = local;
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
@@ -103,7 +106,7 @@ DeviceRef DeviceTable::AddOwn(const FileStatus& status, int source_fd) {
   source_mount_id_ = status.stx_mnt_id;
   known_[source_mount_id_] = {number.ok() ? *number : 0, false, own_};
   source_path_ = mounts_->PathOf(source_fd);
-  return AddPart(*own_, status, 0);
+  return AddPart(*own_, status, {0, SourceHandle::Of(source_fd, "").ok()});
 }
 
 Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const char* name) {
@@ -123,8 +126,11 @@ Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const 
   if (!number.ok()) return number.error();
   const auto found = list_.find(*number);
   const MountLine* line = found == list_.end() ? nullptr : &found->second;
-  const uint64_t file_system_id =
-      line != nullptr && HasLastingId(line->type) ? mounts_->FileSystemId(dir_fd, name) : 0;
+  PartFacts facts;
+  if (line != nullptr && HasLastingId(line->type))
+    facts.file_system_id = mounts_->FileSystemId(dir_fd, name);
+  const bool may_block = line == nullptr || ClassifyFileSystem(line->type, read_, write_).may_block;
+  facts.has_handles = !may_block && SourceHandle::Of(dir_fd, name).ok();
   const std::lock_guard lock(mutex_);
   // The list has the new mount in place of the one that had the number before.
   bool replaced = false;
@@ -134,9 +140,9 @@ Result<DeviceRef> DeviceTable::Find(const FileStatus& status, int dir_fd, const 
   }
   if (replaced) DropGone(unique_ids);
   const auto known = known_.find(status.stx_mnt_id);
-  if (known != known_.end()) return AddPart(*known->second.superblock, status, file_system_id);
+  if (known != known_.end()) return AddPart(*known->second.superblock, status, facts);
   std::shared_ptr<Superblock> superblock = SuperblockOf(line, status);
-  DeviceRef part = AddPart(*superblock, status, file_system_id);
+  DeviceRef part = AddPart(*superblock, status, facts);
   known_[status.stx_mnt_id] = {*number, line == nullptr, std::move(superblock)};
   return part;
 }
@@ -204,7 +210,7 @@ std::shared_ptr<DeviceTable::Superblock> DeviceTable::SuperblockOf(const MountLi
 
 // Both mutexes are held.
 DeviceRef DeviceTable::AddPart(Superblock& superblock, const FileStatus& status,
-                               uint64_t file_system_id) {
+                               const PartFacts& facts) {
   DeviceRef& part = superblock.parts[{DeviceOf(status), SubvolumeOf(status)}];
   if (part != nullptr) return part;
   auto added = std::make_shared<BackingDevice>(ClassifyFileSystem(superblock.type, read_, write_));
@@ -213,8 +219,10 @@ DeviceRef DeviceTable::AddPart(Superblock& superblock, const FileStatus& status,
   added->mount_id = status.stx_mnt_id;
   added->dev = DeviceOf(status);
   added->subvolume = SubvolumeOf(status);
+  // Those of a FUSE file system change when its server forgets an inode.
+  added->has_handles = facts.has_handles && !added->may_block;
   const bool is_source = superblock.own && superblock.parts.size() == 1;
-  if (!is_source) added->identity = IdentityOf(superblock, file_system_id);
+  if (!is_source) added->identity = IdentityOf(superblock, facts.file_system_id);
   part = std::move(added);
   return part;
 }

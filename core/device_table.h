@@ -61,6 +61,10 @@ struct BackingDevice {
   // Its files have read_iter and write_iter: io_uring moves data between the caller's pages and
   // other files, those of procfs or fusectl say, not at all (EFAULT; io_uring/rw.c, loop_rw_iter).
   bool zero_copy = false;
+  // A file gets another birth time when it is written for the first time (overlayfs copies it up),
+  // and keeps its number.
+  bool birth_changes = false;
+  bool has_handles = false;  // its files have handles that can be opened (SourceHandle)
   IoPolicy read = IoPolicy::kPlain;
   IoPolicy write = IoPolicy::kPlain;
 
@@ -118,8 +122,12 @@ class DeviceTable {
   bool IsListed(const Mount& mount) const;
   void DropGone(bool unique_ids);
   std::shared_ptr<Superblock> SuperblockOf(const MountLine* line, const FileStatus& status);
-  // `file_system_id`: as statfs(2) tells, where it stays the same; otherwise 0.
-  DeviceRef AddPart(Superblock& superblock, const FileStatus& status, uint64_t file_system_id);
+  // What was found out without a lock about the file system of a new part.
+  struct PartFacts {
+    uint64_t file_system_id = 0;  // as statfs(2) tells, where it stays the same; otherwise 0
+    bool has_handles = false;
+  };
+  DeviceRef AddPart(Superblock& superblock, const FileStatus& status, const PartFacts& facts);
   uint64_t IdentityOf(const Superblock& superblock, uint64_t file_system_id) const;
 
   const PolicyWish read_;

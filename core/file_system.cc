@@ -17,8 +17,8 @@ using abi::Opcode;
 
 struct Entry {
   Handler handler = nullptr;
-  // The handler only looks up what it was given and leaves the waiting to its transfer, or takes no
-  // inode at all: it never needs a thread that may block.
+  // The handler only looks up what it was given and leaves the waiting to its transfer, takes no
+  // inode at all, or asks for a thread that may block itself.
   bool never_blocks = false;
 };
 
@@ -29,7 +29,7 @@ constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
   const auto set = [&table](Opcode opcode, Handler handler, bool never_blocks = false) {
     table[static_cast<uint32_t>(opcode)] = {handler, never_blocks};
   };
-  set(Opcode::kLookup, OpLookup);
+  set(Opcode::kLookup, OpLookup, true);  // decides itself: the kernel may not hold the inode
   set(Opcode::kForget, OpForget, true);
   set(Opcode::kBatchForget, OpBatchForget, true);
   set(Opcode::kGetattr, OpGetattr);
@@ -118,8 +118,10 @@ Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
       return Errno::Last();
   }
   fs->devices_ = std::make_unique<DeviceTable>(options.read_policy, options.write_policy);
-  fs->inodes_ = std::make_unique<InodeTable>(std::move(source), *status, *fs->devices_,
-                                             options.path_fd_limit);
+  InodeTable::Options table;
+  table.path_fd_limit = options.path_fd_limit;
+  table.opens_handles = options.privileged;
+  fs->inodes_ = std::make_unique<InodeTable>(std::move(source), *status, *fs->devices_, table);
   return fs;
 }
 

@@ -55,6 +55,7 @@ struct OpenFile {
   bool synchronous = false;                    // O_SYNC or O_DSYNC: every write waits for the disk
   bool at_once = false;                        // the ring serves it without a kernel worker, always
   std::unique_ptr<DirectoryBuffer> directory;  // of directories
+  NodeId node;                                 // whose open descriptors `fd` is among; or 0
   NodeId backing_node;                         // whose BackingFiles use ends with this file; or 0
   NodeId written_node;                         // whose Writers count this file; or 0
   bool written_passed_through = false;         // which of its counts

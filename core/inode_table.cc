@@ -6,6 +6,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "core/sys/proc_fd.h"
 
 namespace shuntfs {
 namespace {
@@ -27,12 +28,18 @@ bool IsFull(Errno error) { return error == Errno(EMFILE) || error == Errno(ENFIL
 
 }  // namespace
 
-InodeKey InodeKey::Of(const FileStatus& status, const BackingDevice& device) {
+InodeKey InodeKey::Of(const FileStatus& status, const BackingDevice& device, int dir_fd,
+                      const char* name) {
   InodeKey key;
   key.file_system = device.id;
   key.ino = status.stx_ino;
+  key.type = status.stx_mode & S_IFMT;
+  if (device.birth_changes) return key;
   if ((status.stx_mask & STATX_BTIME) != 0) {
     key.birth_ns = status.stx_btime.tv_sec * 1'000'000'000 + status.stx_btime.tv_nsec;
+  } else if (device.has_handles) {
+    const Result<SourceHandle> handle = SourceHandle::Of(dir_fd, name);
+    if (handle.ok()) key.handle_hash = handle->Hash() | 1;
   }
   return key;
 }
@@ -86,16 +93,19 @@ PathFd::~PathFd() {
 // ---- the table ----
 
 InodeTable::InodeTable(UniqueFd root, const FileStatus& root_status, DeviceTable& devices,
-                       uint64_t path_fd_limit)
-    : devices_(devices), path_fd_limit_(path_fd_limit) {
+                       const Options& options)
+    : devices_(devices),
+      path_fd_limit_(options.path_fd_limit),
+      opens_handles_(options.opens_handles),
+      remembered_(options.remembered_limit) {
   root_ = new Inode();
   root_->device_ = devices.AddOwn(root_status, root.get());
-  root_->key_ = InodeKey::Of(root_status, *root_->device_);
-  root_->type_ = root_status.stx_mode & S_IFMT;
+  root_->key_ = InodeKey::Of(root_status, *root_->device_, root.get(), "");
   CHECK(root_->path_fd_.Install(root.release()));
   root_->path_fd_.GiveBack();
   root_->path_fd_.SetPin(Pin::kAlways);
   root_->refs_ = 1;
+  held_count_ = 1;
   root_->nodeid_ = NodeId(slots_.Insert(root_));
   CHECK(root_->nodeid_ == kRootNodeId);
   ShardOf(root_->key_).inodes.emplace(root_->key_, root_);
@@ -113,56 +123,67 @@ InodeTable::~InodeTable() {
 }
 
 Inode* InodeTable::Lookup(const FileStatus& status, const DeviceRef& device, Inode* parent,
-                          std::string_view name) {
-  return FindOrInsert(status, device, parent, name);
+                          const char* name, int fd, bool is_file) {
+  const char* const below_fd = is_file ? "" : name;
+  const InodeKey key = InodeKey::Of(status, *device, fd, below_fd);
+  const Found found = FindOrInsert(key, status, device, parent, name);
+  if (found.made && opens_handles_ && device->has_handles) {
+    // If it is another file's by now, it leads to no inode of this key and is not used.
+    Result<SourceHandle> handle = SourceHandle::Of(fd, below_fd);
+    if (handle.ok())
+      found.inode->handle_.store(new SourceHandle(std::move(*handle)), std::memory_order_release);
+  }
+  return found.inode;
 }
 
 Inode* InodeTable::LookupNameless(const FileStatus& status, const DeviceRef& device,
                                   UniqueFd path_fd) {
-  Inode* inode = FindOrInsert(status, device, nullptr, {});
+  const InodeKey key = InodeKey::Of(status, *device, path_fd.get(), "");
+  Inode* inode = FindOrInsert(key, status, device, nullptr, {}).inode;
   if (inode == nullptr) return nullptr;
   inode->path_fd_.SetPin(Pin::kAlways);
   PathFd installed = Install(inode, std::move(path_fd));
   return inode;
 }
 
-Inode* InodeTable::FindOrInsert(const FileStatus& status, const DeviceRef& device, Inode* parent,
-                                std::string_view name) {
-  const InodeKey key = InodeKey::Of(status, *device);
+InodeTable::Found InodeTable::FindOrInsert(const InodeKey& key, const FileStatus& status,
+                                           const DeviceRef& device, Inode* parent,
+                                           std::string_view name) {
   Inode* old_parent = nullptr;
   Inode* inode = nullptr;
+  bool made = false;
   bool moves = false;
   {
     Shard& shard = ShardOf(key);
     const std::lock_guard lock(shard.mutex);
     const auto [place, inserted] = shard.inodes.try_emplace(key, nullptr);
+    made = inserted;
     if (inserted) {
       inode = new Inode();
       inode->key_ = key;
-      inode->type_ = status.stx_mode & S_IFMT;
       inode->device_ = device;
       inode->nodeid_ = NodeId(slots_.Insert(inode));
       if (inode->nodeid_.value() == 0) {
         shard.inodes.erase(place);
         delete inode;
-        return nullptr;
+        return {};
       }
       place->second = inode;
     }
     inode = place->second;
-    ++inode->nlookup_;
-    inode->refs_.fetch_add(1, std::memory_order_relaxed);
+    AddLookup(inode);
     // A new inode is not an ancestor of any other yet.
-    moves = !inserted && parent != nullptr && inode->type_ == S_IFDIR && inode->parent_ != parent;
-    const bool has_names = inode->type_ != S_IFDIR && status.stx_nlink > 1;
+    moves =
+        !inserted && parent != nullptr && inode->key_.type == S_IFDIR && inode->parent_ != parent;
+    const bool has_names = inode->key_.type != S_IFDIR && status.stx_nlink > 1;
     if (parent != nullptr && !moves) old_parent = SetLocation(inode, parent, name, has_names);
   }
   if (moves) MoveDirectory(inode, parent, name);
-  if (old_parent != nullptr) Drop(old_parent, 1, false);
+  if (old_parent != nullptr) Drop(old_parent, 1);
   if (parent != nullptr) ReconsiderPin(inode);
   inode->NoteSize(status.stx_size);
   inode->NoteMode(status.stx_mode);
-  return inode;
+  return {inode, made};
 }
 
 // `parent` is alive: the caller, or the kernel for the caller, holds it.
@@ -196,7 +217,7 @@ bool InodeTable::LoseLocation(Inode* inode, const Inode* parent, std::string_vie
       inode->other_.reset();
     }
   }
-  if (released != nullptr) Drop(released, 1, false);
+  if (released != nullptr) Drop(released, 1);
   return lost;
 }
 
@@ -222,7 +243,7 @@ void InodeTable::MoveDirectory(Inode* inode, Inode* parent, std::string_view nam
     released[1] = SetLocation(inode, parent, name, /*keep_other=*/false);
   }
   for (Inode* old_parent : released) {
-    if (old_parent != nullptr) Drop(old_parent, 1, false);
+    if (old_parent != nullptr) Drop(old_parent, 1);
   }
 }
 
@@ -251,12 +272,53 @@ void InodeTable::MovedTo(Inode* inode, Inode* parent, std::string_view name) {
   bool moves = false;
   {
     const std::lock_guard lock(ShardOf(inode->key_).mutex);
-    moves = inode->type_ == S_IFDIR && inode->parent_ != parent;
+    moves = inode->key_.type == S_IFDIR && inode->parent_ != parent;
     if (!moves) old_parent = SetLocation(inode, parent, name, /*keep_other=*/false);
   }
   if (moves) MoveDirectory(inode, parent, name);
-  if (old_parent != nullptr) Drop(old_parent, 1, false);
+  if (old_parent != nullptr) Drop(old_parent, 1);
   ReconsiderPin(inode);
+}
+
+// While the table of slots keeps the inode from being removed, a reference is added if there is one
+// left: without any, somebody is about to free it.
+Inode* InodeTable::Hold(NodeId nodeid) {
+  Inode* held = nullptr;
+  slots_.VisitSlot(static_cast<uint32_t>(nodeid.value()), [nodeid, &held](Inode* inode) {
+    if (inode->nodeid_ != nodeid) return;
+    uint64_t refs = inode->refs_.load(std::memory_order_relaxed);
+    while (refs != 0 && !inode->refs_.compare_exchange_weak(refs, refs + 1)) {
+    }
+    if (refs != 0) held = inode;
+  });
+  return held;
+}
+
+void InodeTable::AddLookup(Inode* inode) {
+  if (inode->nlookup_++ == 0) held_count_.fetch_add(1, std::memory_order_relaxed);
+  inode->refs_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void InodeTable::CountLookup(Inode* inode) {
+  if (inode == root_) return;
+  const std::lock_guard lock(ShardOf(inode->key_).mutex);
+  AddLookup(inode);
+}
+
+Inode* InodeTable::ParentOf(Inode* inode) {
+  if (inode == root_) return nullptr;
+  if (StatusByLocation(inode).ok()) {
+    char name[kNameMax + 1];
+    return LocationOf(inode, name);
+  }
+  // It was moved in SRC: what is above it now counts if the kernel holds that, so that nothing
+  // outside SRC is reached.
+  const Result<PathFd> path = Open(inode);
+  if (!path.ok()) return nullptr;
+  const Result<FileStatus> status = StatusAt(path->get(), "..");
+  if (!status.ok()) return nullptr;
+  const Result<DeviceRef> device = devices_.Find(*status, path->get(), "..");
+  return device.ok() ? FindHeld(*status, **device, path->get(), "..") : nullptr;
 }
 
 bool InodeTable::Forget(NodeId nodeid, uint64_t nlookup) {
@@ -270,23 +332,58 @@ bool InodeTable::Forget(NodeId nodeid, uint64_t nlookup) {
   }
   const bool counted = nlookup <= held;
   const uint64_t drop = counted ? nlookup : held;
-  if (drop > 0) Drop(inode, drop, true);
+  if (drop > 0) DropLookups(inode, drop);
   return counted;
 }
 
-void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
+void InodeTable::DropLookups(Inode* inode, uint64_t count) {
+  bool remembers = false;
+  {
+    const std::lock_guard lock(ShardOf(inode->key_).mutex);
+    // Two FORGETs at once can name more than there are; what is too much is dropped.
+    count = std::min(count, inode->nlookup_);
+    if (count == 0) return;
+    inode->nlookup_ -= count;
+    if (inode->nlookup_ == 0) {
+      held_count_.fetch_sub(1, std::memory_order_relaxed);
+      // A file that has no name any more is let go, with its descriptor.
+      remembers = !inode->remembered_ && inode->key_.outlives_the_number() &&
+                  inode->path_fd_.pin() != Pin::kAlways;
+      if (remembers) {
+        inode->remembered_ = true;
+        inode->refs_.fetch_add(1, std::memory_order_relaxed);
+      }
+    }
+  }
+  if (remembers) Remember(inode);
+  Drop(inode, count);
+}
+
+void InodeTable::Remember(Inode* inode) {
+  // The first call notes that it is idle, the second takes it.
+  for (int round = 0; round < 2; ++round) {
+    const int fd = inode->path_fd_.TakeIdle(Pin::kPreferred);
+    if (fd < 0) continue;
+    close(fd);
+    path_fds_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  const NodeId oldest = remembered_.Add(inode->nodeid_);
+  if (oldest.value() == 0) return;
+  Inode* gone = Find(oldest);
+  {
+    const std::lock_guard lock(ShardOf(gone->key_).mutex);
+    gone->remembered_ = false;
+  }
+  Release(gone);
+}
+
+void InodeTable::Drop(Inode* inode, uint64_t count) {
   while (inode != nullptr) {
     Inode* parent = nullptr;
     Inode* other_parent = nullptr;
     {
       Shard& shard = ShardOf(inode->key_);
       const std::lock_guard lock(shard.mutex);
-      if (lookups) {
-        // Two FORGETs at once can name more than there are; what is too much is dropped.
-        count = std::min(count, inode->nlookup_);
-        inode->nlookup_ -= count;
-        if (count == 0) return;
-      }
       const uint64_t before = inode->refs_.fetch_sub(count, std::memory_order_acq_rel);
       CHECK(before >= count);
       if (before != count) return;
@@ -300,7 +397,7 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
       if (inode->other_ != nullptr) other_parent = inode->other_->parent;
     }
     // Only files have another location, and no file is a parent: this goes no deeper.
-    if (other_parent != nullptr) Drop(other_parent, 1, false);
+    if (other_parent != nullptr) Drop(other_parent, 1);
     slots_.Remove(inode->nodeid_.value());
     const int fd = inode->path_fd_.TakeAll();
     if (fd >= 0) {
@@ -310,16 +407,17 @@ void InodeTable::Drop(Inode* inode, uint64_t count, bool lookups) {
     delete inode;
     inode = parent;
     count = 1;
-    lookups = false;
   }
 }
 
-Inode* InodeTable::FindHeld(const FileStatus& status, const BackingDevice& device) {
-  const InodeKey key = InodeKey::Of(status, device);
+Inode* InodeTable::FindHeld(const FileStatus& status, const BackingDevice& device, int dir_fd,
+                            const char* name) {
+  const InodeKey key = InodeKey::Of(status, device, dir_fd, name);
   Shard& shard = ShardOf(key);
   const std::lock_guard lock(shard.mutex);
   const auto found = shard.inodes.find(key);
-  if (found == shard.inodes.end()) return nullptr;
+  if (found == shard.inodes.end() || (found->second->nlookup_ == 0 && found->second != root_))
+    return nullptr;
   found->second->refs_.fetch_add(1, std::memory_order_relaxed);
   return found->second;
 }
@@ -332,7 +430,7 @@ Inode* InodeTable::BeginRemoval(int parent_fd, const char* name) {
   if (!status.ok()) return nullptr;
   const Result<DeviceRef> device = devices_.Find(*status, fd->get(), "");
   if (!device.ok()) return nullptr;
-  Inode* inode = FindHeld(*status, **device);
+  Inode* inode = FindHeld(*status, **device, fd->get(), "");
   if (inode == nullptr) return nullptr;
   if (!inode->path_fd_.BeginRemoval()) {
     Release(inode);
@@ -346,7 +444,7 @@ void InodeTable::EndRemoval(Inode* inode, bool removed, const Inode* parent,
                             std::string_view name) {
   Pin pin = Pin::kNone;
   if (removed) {
-    bool last = inode->type_ == S_IFDIR;
+    bool last = inode->key_.type == S_IFDIR;
     if (!last) {
       const Result<FileStatus> status = Status(inode);
       last = !status.ok() || status->stx_nlink == 0;
@@ -367,7 +465,25 @@ void InodeTable::EndRemoval(Inode* inode, bool removed, const Inode* parent,
 Result<PathFd> InodeTable::Open(Inode* inode) {
   const int fd = inode->path_fd_.Borrow();
   if (fd >= 0) return PathFd(inode, fd);
-  return Reopen(inode);
+  Result<PathFd> path = OpenByLocation(inode);
+  if (!path.ok() && path.error() == Errno(ESTALE)) return OpenElsewhere(inode);
+  return path;
+}
+
+void InodeTable::AddOpenFd(Inode* inode, int fd) {
+  const std::lock_guard lock(ShardOf(inode->key_).mutex);
+  if (inode->open_fds_ == nullptr) inode->open_fds_ = std::make_unique<std::vector<int>>();
+  inode->open_fds_->push_back(fd);
+}
+
+void InodeTable::RemoveOpenFd(Inode* inode, int fd) {
+  const std::lock_guard lock(ShardOf(inode->key_).mutex);
+  if (inode->open_fds_ == nullptr) return;
+  const auto at = std::find(inode->open_fds_->begin(), inode->open_fds_->end(), fd);
+  if (at == inode->open_fds_->end()) return;
+  *at = inode->open_fds_->back();
+  inode->open_fds_->pop_back();
+  if (inode->open_fds_->empty()) inode->open_fds_.reset();
 }
 
 Inode* InodeTable::LocationOf(Inode* inode, char* name) {
@@ -387,6 +503,14 @@ Result<FileStatus> InodeTable::Status(Inode* inode) {
     const PathFd borrowed(inode, fd);
     return StatusOf(fd);
   }
+  Result<FileStatus> status = StatusByLocation(inode);
+  if (status.ok() || status.error() != Errno(ESTALE)) return status;
+  const Result<PathFd> path = OpenElsewhere(inode);
+  if (!path.ok()) return path.error();
+  return StatusOf(path->get());
+}
+
+Result<FileStatus> InodeTable::StatusByLocation(Inode* inode) {
   char name[kNameMax + 1];
   Inode* parent = LocationOf(inode, name);
   if (parent == nullptr) return Errno(ESTALE);
@@ -411,10 +535,11 @@ Outcome InodeTable::Verify(const Inode* inode, const FileStatus& status, int dir
     if (!device.ok()) return device.error();
     if (*device != inode->device_) return Errno(ESTALE);
   }
-  return InodeKey::Of(status, *inode->device_) == inode->key_ ? Ok() : Errno(ESTALE);
+  const InodeKey key = InodeKey::Of(status, *inode->device_, dir_fd, name);
+  return key == inode->key_ ? Ok() : Errno(ESTALE);
 }
 
-Result<PathFd> InodeTable::Reopen(Inode* inode) {
+Result<PathFd> InodeTable::OpenByLocation(Inode* inode) {
   struct Step {
     Inode* inode;
     Inode* parent;  // with a reference
@@ -446,6 +571,61 @@ Result<PathFd> InodeTable::OpenStep(Inode* inode, int parent_fd, const char* nam
   const Outcome same = Verify(inode, *status, fd->get(), "");
   if (!same.ok()) return same.error();
   return Install(inode, std::move(*fd));
+}
+
+Result<PathFd> InodeTable::OpenElsewhere(Inode* inode) {
+  Result<UniqueFd> fd = OpenByOpenFd(inode);
+  if (!fd.ok()) fd = OpenByHandle(inode);
+  if (!fd.ok()) return IsFull(fd.error()) ? fd.error() : Errno(ESTALE);
+  const Result<FileStatus> status = StatusOf(fd->get());
+  if (!status.ok()) return status.error();
+  const Outcome same = Verify(inode, *status, fd->get(), "");
+  if (!same.ok()) return same.error();
+  return Install(inode, std::move(*fd));
+}
+
+Result<UniqueFd> InodeTable::OpenByOpenFd(Inode* inode) {
+  const std::lock_guard lock(ShardOf(inode->key_).mutex);
+  if (inode->open_fds_ == nullptr) return Errno(ESTALE);
+  // Not a duplicate: it would keep the file open for writing when its user has closed it.
+  const int fd =
+      openat(ProcFdDirectory(), FdName(inode->open_fds_->back()).c_str(), O_PATH | O_CLOEXEC);
+  if (fd < 0) return Errno::Last();
+  return UniqueFd(fd);
+}
+
+Result<UniqueFd> InodeTable::OpenByHandle(Inode* inode) {
+  const SourceHandle* handle = inode->handle_.load(std::memory_order_acquire);
+  if (handle == nullptr) return Errno(ESTALE);
+  const Result<PathFd> directory = DirectoryOnMountOf(inode);
+  if (!directory.ok()) return directory.error();
+  Result<UniqueFd> fd = handle->Open(directory->get());
+  while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = handle->Open(directory->get());
+  return fd;
+}
+
+Result<PathFd> InodeTable::DirectoryOnMountOf(Inode* inode) {
+  const uint64_t mount_id = inode->device_->mount_id;
+  if (mount_id == root_->device_->mount_id) return Open(root_);
+  char name[kNameMax + 1];
+  Inode* top = nullptr;  // with a reference
+  Inode* at = LocationOf(inode, name);
+  while (at != nullptr && at->device_->mount_id == mount_id) {
+    if (top != nullptr) Release(top);
+    top = at;
+    at = LocationOf(top, name);
+  }
+  if (at != nullptr) Release(at);
+  if (top == nullptr) return Errno(ESTALE);
+  const int borrowed = top->path_fd_.Borrow();
+  Result<UniqueFd> fd = Errno(ESTALE);
+  {
+    Result<PathFd> path = borrowed >= 0 ? PathFd(top, borrowed) : OpenByLocation(top);
+    fd = path.ok() ? OpenPath(path->get(), ".") : path.error();
+  }
+  Release(top);
+  if (!fd.ok()) return fd.error();
+  return PathFd(std::move(*fd));
 }
 
 PathFd InodeTable::Install(Inode* inode, UniqueFd fd) {

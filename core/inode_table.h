@@ -3,14 +3,17 @@
 // Floor 2. An inode of ours stands for one file of the tree, told apart by file system, number
 // and birth time. It is reached by an O_PATH descriptor when one is cached, and otherwise by its
 // location: the directory and name where it was last seen, opened component by component without
-// following symlinks and accepted only if it is still the same file (else ESTALE, upon which the
-// kernel looks the path up again). So a lookup costs one statx, a tree of millions of files needs
-// no descriptor for each, and near the descriptor limit the least recently used ones are given
-// back.
+// following symlinks and accepted only if it is still the same file. So a tree of millions of files
+// needs no descriptor for each, and near the descriptor limit the least recently used ones are
+// given back. A file that was moved in SRC is reached by the descriptor of whoever has it open, or
+// by the handle that its file system gave for it when it was first seen (SourceHandle). If that
+// fails as well, ESTALE makes the kernel look the path up again.
 //
 // Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the
-// kernel counts, one per inode whose location is in it, one per FindHeld. Threads: any. Locks: one
-// mutex per shard and one for directories that move (before a shard's), held for no system call.
+// kernel counts, one per inode whose location is in it, one per FindHeld or Hold, one while it is
+// remembered after the kernel has forgotten it. Threads: any. Locks: one
+// mutex per shard and one for directories that move (before a shard's), held for no system call but
+// the one that duplicates the descriptor of an open file.
 #ifndef SHUNTFS_CORE_INODE_TABLE_H_
 #define SHUNTFS_CORE_INODE_TABLE_H_
 
@@ -24,30 +27,40 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/errno.h"
 #include "core/base/ids.h"
+#include "core/base/limits.h"
 #include "core/base/unique_fd.h"
 #include "core/device_table.h"
 #include "core/path_fd_slot.h"
+#include "core/remembered_inodes.h"
 #include "core/slot_table.h"
 #include "core/sys/file_status.h"
+#include "core/sys/source_handle.h"
 #include "core/writers.h"
 
 namespace shuntfs {
 
-// The identity of a file, the same on every mount of its file system. Birth time tells a
-// new file from an old one whose number it got.
+// The identity of a file, the same on every mount of its file system. Birth time tells a new file
+// from an old one whose number it got; where a file system keeps none, the type and the handle do.
 struct InodeKey {
   uint64_t file_system = 0;  // BackingDevice::id
   uint64_t ino = 0;
+  mode_t type = 0;  // S_IFMT bits
   int64_t birth_ns = 0;
+  uint64_t handle_hash = 0;  // 0: not needed, or there is no handle
 
-  static InodeKey Of(const FileStatus& status, const BackingDevice& device);
+  // `status` was taken of `name` in `dir_fd`, or of `dir_fd` itself ("").
+  static InodeKey Of(const FileStatus& status, const BackingDevice& device, int dir_fd,
+                     const char* name);
+  // Whether the key tells a file from a later one with its number.
+  bool outlives_the_number() const { return birth_ns != 0 || handle_hash != 0; }
   friend bool operator==(const InodeKey&, const InodeKey&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const InodeKey& k) {
-    return H::combine(std::move(h), k.file_system, k.ino, k.birth_ns);
+    return H::combine(std::move(h), k.file_system, k.ino, k.type, k.birth_ns, k.handle_hash);
   }
 };
 
@@ -61,9 +74,11 @@ struct InodeLocation {
 
 class Inode {
  public:
+  ~Inode() { delete handle_.load(); }
+
   NodeId nodeid() const { return nodeid_; }
   const InodeKey& key() const { return key_; }
-  mode_t type() const { return type_; }  // S_IFMT bits
+  mode_t type() const { return key_.type; }  // S_IFMT bits
   const BackingDevice& device() const { return *device_; }
   const DeviceRef& device_ref() const { return device_; }
 
@@ -95,7 +110,6 @@ class Inode {
 
   NodeId nodeid_;
   InodeKey key_;
-  mode_t type_ = 0;
   DeviceRef device_;
   std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
@@ -105,10 +119,15 @@ class Inode {
   PathFdSlot path_fd_;
   std::atomic<uint64_t> refs_{0};
   uint64_t nlookup_ = 0;     // guarded by the shard's mutex; part of refs_
+  bool remembered_ = false;  // guarded by the shard's mutex; holds a reference
   Inode* parent_ = nullptr;  // guarded by the shard's mutex; holds a reference
   std::string name_;         // guarded by the shard's mutex
   // Another name of the file, where it was seen before; guarded by the shard's mutex.
   std::unique_ptr<InodeLocation> other_;
+  // The descriptors that have the file open; guarded by the shard's mutex.
+  std::unique_ptr<std::vector<int>> open_fds_;
+  // Set once, by whoever made the inode; null: there is none (yet).
+  std::atomic<const SourceHandle*> handle_{nullptr};
 };
 
 // An O_PATH descriptor of an inode: borrowed from its cache, or opened for this use.
@@ -134,29 +153,46 @@ class PathFd {
 
 class InodeTable {
  public:
-  // `root` is the O_PATH descriptor of SRC. `path_fd_limit`: how many descriptors may be cached.
-  // `devices` outlives the table.
+  struct Options {
+    uint64_t path_fd_limit = 512;  // the number of descriptors that may be cached
+    bool opens_handles = true;     // the process has CAP_DAC_READ_SEARCH
+    size_t remembered_limit = kMaxRememberedInodes;
+  };
+
+  // `root` is the O_PATH descriptor of SRC. `devices` outlives the table.
   InodeTable(UniqueFd root, const FileStatus& root_status, DeviceTable& devices,
-             uint64_t path_fd_limit);
+             const Options& options);
   ~InodeTable();
 
-  // The inode with this number. Null: no such number (the kernel names only inodes it holds).
+  // The inode with this number. Null: no such number. Only for inodes that the kernel holds, as all
+  // requests name but LOOKUP of a file handle (Hold).
   Inode* Find(NodeId nodeid) const { return slots_.Find(nodeid.value()); }
   Inode* root() const { return root_; }
 
-  // The inode of the file seen as `name` in `parent`, with one more lookup counted. Null when the
-  // table is full.
-  Inode* Lookup(const FileStatus& status, const DeviceRef& device, Inode* parent,
-                std::string_view name);
+  // The inode of the file seen as `name` in `parent`, with one more lookup counted. `fd`: the open
+  // directory, or with `is_file` the file itself. Null when the table is full.
+  Inode* Lookup(const FileStatus& status, const DeviceRef& device, Inode* parent, const char* name,
+                int fd, bool is_file = false);
   // The same for a file without a name (O_TMPFILE); `path_fd` stays with it.
   Inode* LookupNameless(const FileStatus& status, const DeviceRef& device, UniqueFd path_fd);
+
+  // For a nodeid out of a file handle, which the kernel may have forgotten: the inode with a
+  // reference to be given back with Release; null: it is not known any more.
+  Inode* Hold(NodeId nodeid);
+  // Counts one more lookup of an inode that is held.
+  void CountLookup(Inode* inode);
+  // The directory in which a directory was found last, with a reference; null: none, or it is not
+  // there any more.
+  Inode* ParentOf(Inode* inode);
 
   // The kernel drops `nlookup` lookups. False: no such inode, or more than were counted.
   bool Forget(NodeId nodeid, uint64_t nlookup);
 
-  // A way to the inode. ESTALE: it is not where it was last seen. EMFILE, ENFILE only when evicting
-  // did not help.
+  // A way to the inode. ESTALE: there is none. EMFILE, ENFILE only when evicting did not help.
   Result<PathFd> Open(Inode* inode);
+  // `fd` has the inode open, from now on or until now.
+  void AddOpenFd(Inode* inode, int fd);
+  void RemoveOpenFd(Inode* inode, int fd);
 
   // The inode's status now, without opening it when its location will do. Errors as Open.
   Result<FileStatus> Status(Inode* inode);
@@ -171,15 +207,20 @@ class InodeTable {
   void EndRemoval(Inode* inode, bool removed, const Inode* parent, std::string_view name);
   // The inode is now `name` in `parent`.
   void MovedTo(Inode* inode, Inode* parent, std::string_view name);
-  // The inode behind `status`, if the kernel holds it; with a reference to be given back with
-  // Release.
-  Inode* FindHeld(const FileStatus& status, const BackingDevice& device);
-  void Release(Inode* inode) { Drop(inode, 1, /*lookups=*/false); }
+  // The inode behind `status`, taken of `name` in `dir_fd` (or of `dir_fd` itself, ""), if the
+  // kernel holds it; with a reference to be given back with Release.
+  Inode* FindHeld(const FileStatus& status, const BackingDevice& device, int dir_fd,
+                  const char* name);
+  void Release(Inode* inode) { Drop(inode, 1); }
 
   // Gives back up to kPathFdEvictBatch cached descriptors; how many it were.
   int EvictPathFds();
 
-  uint64_t count() const { return slots_.count(); }
+  // The inodes that there are: those that the kernel holds, those that are remembered, and the
+  // directories above them.
+  uint64_t total_count() const { return slots_.count(); }
+  // The inodes that the kernel holds.
+  uint64_t count() const { return held_count_.load(std::memory_order_relaxed); }
   uint64_t path_fds() const { return path_fds_.load(std::memory_order_relaxed); }
   uint64_t path_fd_limit() const { return path_fd_limit_; }
 
@@ -193,8 +234,13 @@ class InodeTable {
   };
 
   Shard& ShardOf(const InodeKey& key) { return shards_[absl::HashOf(key) % kShards]; }
-  Inode* FindOrInsert(const FileStatus& status, const DeviceRef& device, Inode* parent,
-                      std::string_view name);
+  // What FindOrInsert did: `made`: the inode is new.
+  struct Found {
+    Inode* inode = nullptr;
+    bool made = false;
+  };
+  Found FindOrInsert(const InodeKey& key, const FileStatus& status, const DeviceRef& device,
+                     Inode* parent, std::string_view name);
   // Sets the location of an inode whose shard's mutex is held. `keep_other`: the file has several
   // names, so the location that it had is remembered. A parent whose reference passes to the
   // caller; or null.
@@ -207,15 +253,27 @@ class InodeTable {
   void MoveDirectory(Inode* inode, Inode* parent, std::string_view name);
   // Lets go of a pinned descriptor if the location leads to the inode again.
   void ReconsiderPin(Inode* inode);
-  // Drops `count` references (and lookups); frees the inode, and then its parents, when none are
-  // left.
-  void Drop(Inode* inode, uint64_t count, bool lookups);
+  // Adds a lookup to an inode whose shard's mutex is held.
+  void AddLookup(Inode* inode);
+  // Drops up to `count` lookups, and their references.
+  void DropLookups(Inode* inode, uint64_t count);
+  // Keeps an inode that the kernel has just forgotten, without its descriptor.
+  void Remember(Inode* inode);
+  // Drops `count` references; frees the inode, and then its parents, when none are left.
+  void Drop(Inode* inode, uint64_t count);
 
   int EvictPathFds(Pin weakest);
   // Opens the inode by its location, and that of its ancestors as far as they have no descriptor.
-  Result<PathFd> Reopen(Inode* inode);
+  Result<PathFd> OpenByLocation(Inode* inode);
+  // Opens the inode wherever it is now: by a descriptor that has it open, or by its handle.
+  Result<PathFd> OpenElsewhere(Inode* inode);
+  Result<UniqueFd> OpenByOpenFd(Inode* inode);
+  Result<UniqueFd> OpenByHandle(Inode* inode);
+  // A directory on the inode's mount: SRC itself, or the inode's topmost ancestor there.
+  Result<PathFd> DirectoryOnMountOf(Inode* inode);
   // Opens `name` of the directory `parent_fd`, which has to be `inode`.
   Result<PathFd> OpenStep(Inode* inode, int parent_fd, const char* name);
+  Result<FileStatus> StatusByLocation(Inode* inode);
   // Whether `status`, of `name` in `dir_fd` ("": of `dir_fd` itself), is this inode's. ESTALE: no.
   Outcome Verify(const Inode* inode, const FileStatus& status, int dir_fd, const char* name);
   // Copies the name to `name`, a buffer for kNameMax and the end, and gives the parent with a
@@ -230,6 +288,9 @@ class InodeTable {
   Inode* root_ = nullptr;
   std::mutex moves_mutex_;  // held while a directory's location changes; before a shard's
   const uint64_t path_fd_limit_;
+  const bool opens_handles_;
+  RememberedInodes remembered_;
+  std::atomic<uint64_t> held_count_{0};
   std::atomic<uint64_t> path_fds_{0};
   std::atomic<uint32_t> evict_hand_{0};
 };

@@ -80,11 +80,28 @@ abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_
   return out;
 }
 
+FileHandle InsertOpen(FileSystem& fs, Inode* inode, std::unique_ptr<OpenFile>* file) {
+  const int fd = (*file)->fd.get();
+  (*file)->node = inode->nodeid();
+  const FileHandle fh = fs.handles().Insert(file);
+  if (fh.value() != 0) {
+    fs.inodes().AddOpenFd(inode, fd);
+  } else {
+    (*file)->node = NodeId(0);
+    EndOpen(fs, **file);
+  }
+  return fh;
+}
+
 void EndOpen(FileSystem& fs, const OpenFile& file) {
   if (file.backing_node.value() != 0) fs.backing_files()->Close(file.backing_node);
-  if (file.written_node.value() == 0) return;
-  Inode* inode = fs.inodes().Find(file.written_node);
-  if (inode != nullptr) inode->writers().End(file.written_passed_through);
+  if (file.written_node.value() != 0) {
+    Inode* written = fs.inodes().Find(file.written_node);
+    if (written != nullptr) written->writers().End(file.written_passed_through);
+  }
+  if (file.node.value() == 0) return;
+  Inode* inode = fs.inodes().Find(file.node);
+  if (inode != nullptr) fs.inodes().RemoveOpenFd(inode, file.fd.get());
 }
 
 Result<UniqueFd> OpenEvicting(InodeTable& inodes, int directory_fd, const char* name, int flags,

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/types.h>
 
+#include <memory>
+
 #include "core/file_system.h"
 
 namespace shuntfs {
@@ -36,6 +38,8 @@ void OpenDirect(FileSystem& fs, int flags, OpenFile* file);
 // the kernel is to move the data.
 abi::OpenOut DescribeOpen(FileSystem& fs, NodeId nodeid, bool unchanged, uint32_t requested,
                           OpenFile* file);
+// Takes over `file`, which has `inode` open. 0 when there is no room: then the open has ended.
+FileHandle InsertOpen(FileSystem& fs, Inode* inode, std::unique_ptr<OpenFile>* file);
 // The open has ended, or was never told of.
 void EndOpen(FileSystem& fs, const OpenFile& file);
 

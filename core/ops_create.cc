@@ -58,14 +58,13 @@ Action MakeEntry(FileSystem& fs, Call& call, std::string_view name, uint32_t uma
 
 // Replies with an entry and the open file that belongs to it; takes the lookup back when there is
 // no room for the file.
-Action ReplyOpenEntry(FileSystem& fs, Call& call, abi::EntryOut entry, uint32_t flags,
+Action ReplyOpenEntry(FileSystem& fs, Call& call, Inode* inode, abi::EntryOut entry, uint32_t flags,
                       std::unique_ptr<OpenFile> file) {
   const NodeId nodeid(entry.nodeid);
   abi::OpenOut open = DescribeOpen(fs, nodeid, /*unchanged=*/false, flags, file.get());
   if (file->written_passed_through) entry.attr_valid = entry.attr_valid_nsec = 0;
-  open.fh = fs.handles().Insert(&file).value();
+  open.fh = InsertOpen(fs, inode, &file).value();
   if (open.fh == 0) {
-    EndOpen(fs, *file);
     fs.inodes().Forget(nodeid, 1);
     return Action::Error(Errno(ENFILE));
   }
@@ -83,6 +82,7 @@ Action OpCreate(FileSystem& fs, Call& call) {
   if (!name.ok()) return Action::Error(name.error());
   auto file = std::make_unique<OpenFile>();
   Result<abi::EntryOut> entry = Errno(0);
+  Inode* inode = nullptr;
   {
     const Result<PathFd> directory = fs.inodes().Open(parent);
     if (!directory.ok()) return Action::Error(directory.error());
@@ -109,13 +109,14 @@ Action OpCreate(FileSystem& fs, Call& call) {
     // By the descriptor, so that it is the file that was made even if its name is gone by now.
     const Result<FileStatus> status = StatusOf(file->fd.get());
     if (!status.ok()) return Action::Error(status.error());
-    const Inode* inode = fs.inodes().Lookup(*status, parent->device_ref(), parent, *name);
+    inode = fs.inodes().Lookup(*status, parent->device_ref(), parent, name->data(), file->fd.get(),
+                               /*is_file=*/true);
     if (inode == nullptr) return Action::Error(Errno(ENOMEM));
     entry = EntryOf(fs, *inode, *status);
   }
   file->device = parent->device_ref();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, *entry, in.flags, std::move(file));
+  return ReplyOpenEntry(fs, call, inode, *entry, in.flags, std::move(file));
 }
 
 Action OpTmpfile(FileSystem& fs, Call& call) {
@@ -145,11 +146,11 @@ Action OpTmpfile(FileSystem& fs, Call& call) {
   Result<UniqueFd> path = OpenEvicting(fs.inodes(), ProcFdDirectory(),
                                        FdName(file->fd.get()).c_str(), O_PATH | O_CLOEXEC, 0);
   if (!path.ok()) return Action::Error(path.error());
-  const Inode* inode = fs.inodes().LookupNameless(*status, parent->device_ref(), std::move(*path));
+  Inode* inode = fs.inodes().LookupNameless(*status, parent->device_ref(), std::move(*path));
   if (inode == nullptr) return Action::Error(Errno(ENOMEM));
   file->device = parent->device_ref();
   file->synchronous = IsSynchronous(in.flags);
-  return ReplyOpenEntry(fs, call, EntryOf(fs, *inode, *status), in.flags, std::move(file));
+  return ReplyOpenEntry(fs, call, inode, EntryOf(fs, *inode, *status), in.flags, std::move(file));
 }
 
 Action OpMknod(FileSystem& fs, Call& call) {

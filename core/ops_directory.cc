@@ -179,7 +179,7 @@ Action OpOpendir(FileSystem& fs, Call& call) {
   const Result<FileStatus> status = StatusOf(file->fd.get());
   if (status.ok() && inode->UnchangedSinceLastOpen(*status) && !fs.timeouts().attr.zero())
     out.open_flags |= abi::kFopenKeepCache;
-  out.fh = fs.handles().Insert(&file).value();
+  out.fh = InsertOpen(fs, inode, &file).value();
   if (out.fh == 0) return Action::Error(Errno(ENFILE));
   return ReplyWith(call, out);
 }

@@ -60,11 +60,8 @@ Action OpOpen(FileSystem& fs, Call& call) {
   const NodeId nodeid = call.request.nodeid();
   abi::OpenOut out = DescribeOpen(fs, nodeid, unchanged, in.flags, file.get());
   const bool passed_through = file->written_passed_through;
-  out.fh = fs.handles().Insert(&file).value();
-  if (out.fh == 0) {
-    EndOpen(fs, *file);
-    return Action::Error(Errno(ENFILE));
-  }
+  out.fh = InsertOpen(fs, inode, &file).value();
+  if (out.fh == 0) return Action::Error(Errno(ENFILE));
   if (passed_through)
     fs.AttributesChanged(nodeid, call.counters);
   else if (truncates)

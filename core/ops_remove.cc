@@ -55,7 +55,7 @@ void NoteMoved(FileSystem& fs, Inode* parent, int parent_fd, std::string_view na
   if (!status.ok()) return;
   const Result<DeviceRef> device = fs.devices().Find(*status, parent_fd, name.data());
   if (!device.ok()) return;
-  Inode* inode = fs.inodes().FindHeld(*status, **device);
+  Inode* inode = fs.inodes().FindHeld(*status, **device, parent_fd, name.data());
   if (inode == nullptr) return;
   fs.inodes().MovedTo(inode, parent, name);
   fs.inodes().Release(inode);

@@ -93,7 +93,7 @@ std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& cal
     device = &*found;
   }
   if ((*device)->may_block && !call.may_block) return std::nullopt;
-  const Inode* inode = fs.inodes().Lookup(*status, *device, parent, name);
+  const Inode* inode = fs.inodes().Lookup(*status, *device, parent, name, parent_fd);
   if (inode == nullptr) return Errno(ENOMEM);
   return EntryOf(fs, *inode, *status);
 }

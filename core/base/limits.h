@@ -42,6 +42,10 @@ inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 // remembered so that none is given twice (core/inode_numbers.h): 25 to 50 MB when all are taken.
 inline constexpr size_t kMaxForeignNumbers = 1U << 20;
 
+// Inodes that keep their nodeid after the kernel has forgotten them, so that file handles lead to
+// them still: about 10 MB.
+inline constexpr size_t kMaxRememberedInodes = 1U << 15;
+
 // An open directory buffers this much of its listing, until the listing ends.
 inline constexpr size_t kDirectoryBufferBytes = 32768;
 

@@ -11,14 +11,15 @@ namespace {
 constexpr uint32_t kPageBytes = 4096;
 
 // Taken whenever the kernel offers them. Not here on purpose: POSIX_LOCKS and FLOCK_LOCKS (the
-// kernel keeps the locks of the mount itself, and a blocking lock never reaches us), EXPORT_SUPPORT
-// (no lookup by number from outside), SUBMOUNTS (virtiofs only).
+// kernel keeps the locks of the mount itself, and a blocking lock never reaches us), SUBMOUNTS
+// (virtiofs only).
 constexpr uint64_t kAlways =
     abi::kInitAsyncRead | abi::kInitAtomicOTrunc | abi::kInitBigWrites | abi::kInitDontMask |
     abi::kInitHasIoctlDir | abi::kInitAutoInvalData | abi::kInitDoReaddirplus |
     abi::kInitReaddirplusAuto | abi::kInitAsyncDio | abi::kInitParallelDirops | abi::kInitPosixAcl |
     abi::kInitMaxPages | abi::kInitCacheSymlinks | abi::kInitHandleKillprivV2 |
-    abi::kInitSetxattrExt | abi::kInitExt | abi::kInitCreateSuppGroup | abi::kInitDirectIoAllowMmap;
+    abi::kInitSetxattrExt | abi::kInitExt | abi::kInitCreateSuppGroup |
+    abi::kInitDirectIoAllowMmap | abi::kInitExportSupport;
 
 }  // namespace
 

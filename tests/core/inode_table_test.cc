@@ -16,11 +16,22 @@ namespace {
 
 class InodeTableTest : public ::testing::Test {
  protected:
-  void Make(uint64_t path_fd_limit = 512) {
+  // By itself without what helps a table that has lost the way to a file.
+  void Make(uint64_t path_fd_limit = 512, bool opens_handles = false, size_t remembered_limit = 0) {
     const FileStatus status = tree_.Status("");
     devices_ = std::make_unique<DeviceTable>(PolicyWish::kAuto, PolicyWish::kAuto);
-    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, *devices_, path_fd_limit);
+    InodeTable::Options options;
+    options.path_fd_limit = path_fd_limit;
+    options.opens_handles = opens_handles;
+    options.remembered_limit = remembered_limit;
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, *devices_, options);
     device_ = table_->root()->device_ref();
+  }
+
+  // As LOOKUP does it for `name` in the root, with a status that may differ from the file's.
+  Inode* LookupAs(const FileStatus& status, const char* name) {
+    const UniqueFd root = tree_.OpenRoot();
+    return table_->Lookup(status, device_, table_->root(), name, root.get());
   }
 
   // As LOOKUP does it, for a path below the root. The intermediate directories get a lookup too.
@@ -33,7 +44,7 @@ class InodeTableTest : public ::testing::Test {
       EXPECT_TRUE(parent.ok()) << name;
       const Result<FileStatus> status = StatusAt(parent->get(), name.c_str());
       EXPECT_TRUE(status.ok()) << name;
-      inode = table_->Lookup(*status, device_, inode, name);
+      inode = table_->Lookup(*status, device_, inode, name.c_str(), parent->get());
       at = slash + 1;
     }
     return inode;
@@ -44,7 +55,7 @@ class InodeTableTest : public ::testing::Test {
     const Result<PathFd> fd = table_->Open(inode);
     if (!fd.ok()) return false;
     const Result<FileStatus> status = StatusOf(fd->get());
-    return status.ok() && InodeKey::Of(*status, *device_) == inode->key();
+    return status.ok() && InodeKey::Of(*status, *device_, fd->get(), "") == inode->key();
   }
 
   Errno OpenError(Inode* inode) {
@@ -88,12 +99,12 @@ TEST_F(InodeTableTest, CountsLookups) {
   EXPECT_EQ(Lookup("a"), inode);
   const NodeId nodeid = inode->nodeid();
   EXPECT_EQ(inode->type(), mode_t{S_IFREG});
-  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_EQ(table_->total_count(), 2u);
   EXPECT_TRUE(table_->Forget(nodeid, 2));
   EXPECT_EQ(table_->Find(nodeid), inode);
   EXPECT_TRUE(table_->Forget(nodeid, 1));
   EXPECT_EQ(table_->Find(nodeid), nullptr);
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
   EXPECT_NE(Lookup("a")->nodeid(), nodeid) << "an old number came back";
 }
 
@@ -105,7 +116,7 @@ TEST_F(InodeTableTest, TellsOfForgetsThatWereNeverCounted) {
   EXPECT_EQ(table_->Find(nodeid), nullptr);
   EXPECT_FALSE(table_->Forget(nodeid, 1));
   EXPECT_FALSE(table_->Forget(NodeId(0), 1));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
 }
 
 TEST_F(InodeTableTest, HardLinksAreOneInode) {
@@ -114,9 +125,9 @@ TEST_F(InodeTableTest, HardLinksAreOneInode) {
   Make();
   Inode* inode = Lookup("a");
   EXPECT_EQ(Lookup("b"), inode);
-  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_EQ(table_->total_count(), 2u);
   EXPECT_TRUE(table_->Forget(inode->nodeid(), 2));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
 }
 
 TEST_F(InodeTableTest, AChildKeepsItsParents) {
@@ -129,11 +140,11 @@ TEST_F(InodeTableTest, AChildKeepsItsParents) {
   const NodeId e = Lookup("d/e")->nodeid();
   EXPECT_TRUE(table_->Forget(d, 3));
   EXPECT_TRUE(table_->Forget(e, 2));
-  EXPECT_EQ(table_->count(), 4u);
+  EXPECT_EQ(table_->total_count(), 4u);
   EvictAll();
   EXPECT_TRUE(Reaches(file));
   EXPECT_TRUE(table_->Forget(file->nodeid(), 1));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);
 }
 
@@ -177,7 +188,7 @@ TEST_F(InodeTableTest, EvictionLeavesDescriptorsInUse) {
   EXPECT_TRUE(Reaches(Lookup("b")));
   const Result<FileStatus> status = StatusOf(used->get());
   ASSERT_TRUE(status.ok());
-  EXPECT_EQ(InodeKey::Of(*status, *device_), a->key());
+  EXPECT_EQ(InodeKey::Of(*status, *device_, used->get(), ""), a->key());
 }
 
 TEST_F(InodeTableTest, IsStaleWhereAnotherFileIsInItsPlace) {
@@ -227,9 +238,9 @@ TEST_F(InodeTableTest, MovedToShowsTheNewPlace) {
   EvictAll();
   EXPECT_TRUE(Reaches(file));
   EXPECT_TRUE(table_->Forget(directory->nodeid(), 1));
-  EXPECT_EQ(table_->count(), 3u) << "the new parent is kept";
+  EXPECT_EQ(table_->total_count(), 3u) << "the new parent is kept";
   EXPECT_TRUE(table_->Forget(file->nodeid(), 1));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
 }
 
 TEST_F(InodeTableTest, APlaceThatGoesRoundIsStale) {
@@ -254,7 +265,7 @@ TEST_F(InodeTableTest, AnUnlinkedFileStaysReachable) {
   EvictAll();
   EXPECT_TRUE(Reaches(inode));
   EXPECT_TRUE(table_->Forget(inode->nodeid(), 1));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);
 }
 
@@ -331,7 +342,7 @@ TEST_F(InodeTableTest, ALookupThatSawTheNameBeforeItWentDoesNotUnpin) {
   ASSERT_EQ(BeginRemoval("a"), inode);
   tree_.Remove("a");
   table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
-  EXPECT_EQ(table_->Lookup(seen, device_, table_->root(), "a"), inode);
+  EXPECT_EQ(LookupAs(seen, "a"), inode);
   EvictAll();
   EXPECT_TRUE(Reaches(inode));
 }
@@ -344,7 +355,7 @@ TEST_F(InodeTableTest, LocationsFormNoCycle) {
   Inode* b = Lookup("a/b");
   tree_.Rename("a/b", "b");
   tree_.Rename("a", "b/a");
-  EXPECT_EQ(table_->Lookup(tree_.Status("b/a"), device_, b, "a"), a);
+  EXPECT_EQ(table_->Lookup(tree_.Status("b/a"), device_, b, "a", tree_.OpenRoot().get()), a);
   EXPECT_EQ(OpenError(a), Errno(0)) << "through its cached descriptor";
   EvictAll();
   EXPECT_EQ(OpenError(a), Errno(ESTALE)) << "where b is now was not seen";
@@ -352,7 +363,7 @@ TEST_F(InodeTableTest, LocationsFormNoCycle) {
   EXPECT_TRUE(Reaches(a));
   EXPECT_TRUE(table_->Forget(a->nodeid(), 4));
   EXPECT_TRUE(table_->Forget(b->nodeid(), 2));
-  EXPECT_EQ(table_->count(), 1u) << "inodes hold each other";
+  EXPECT_EQ(table_->total_count(), 1u) << "inodes hold each other";
 }
 
 TEST_F(InodeTableTest, ReachesTheEndOfADeepTreeWithFewDescriptors) {
@@ -364,7 +375,7 @@ TEST_F(InodeTableTest, ReachesTheEndOfADeepTreeWithFewDescriptors) {
     ASSERT_EQ(mkdirat(directory.get(), "d", 0755), 0);
     const Result<FileStatus> status = StatusAt(directory.get(), "d");
     ASSERT_TRUE(status.ok());
-    inode = table_->Lookup(*status, device_, inode, "d");
+    inode = table_->Lookup(*status, device_, inode, "d", directory.get());
     directory = UniqueFd(openat(directory.get(), "d", O_PATH | O_CLOEXEC));
     ASSERT_TRUE(directory.valid());
   }
@@ -381,8 +392,8 @@ TEST_F(InodeTableTest, WhatTheKernelDoesNotHoldIsNotKept) {
   Make();
   EXPECT_EQ(BeginRemoval("a"), nullptr);
   EXPECT_EQ(BeginRemoval("nothing"), nullptr);
-  EXPECT_EQ(table_->FindHeld(tree_.Status("a"), *device_), nullptr);
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->FindHeld(tree_.Status("a"), *device_, AT_FDCWD, ""), nullptr);
+  EXPECT_EQ(table_->total_count(), 1u);
   EXPECT_EQ(table_->path_fds(), 1u);
 }
 
@@ -406,9 +417,144 @@ TEST_F(InodeTableTest, ANumberThatWasGivenToANewFileIsAnotherInode) {
   FileStatus reused = tree_.Status("a");
   ASSERT_NE(reused.stx_mask & STATX_BTIME, 0u) << "no birth times on " << tree_.path();
   reused.stx_btime.tv_nsec ^= 1;
-  Inode* new_file = table_->Lookup(reused, device_, table_->root(), "a");
+  Inode* new_file = LookupAs(reused, "a");
   EXPECT_NE(new_file, old_file);
   EXPECT_NE(new_file->nodeid(), old_file->nodeid());
+}
+
+// Directories of whom a program has only a working directory or an O_PATH descriptor, which the
+// kernel does not tell of.
+TEST_F(InodeTableTest, WhatWasMovedInSourceIsReachedByItsHandle) {
+  tree_.Directory("d");
+  tree_.Directory("d/e");
+  tree_.File("d/e/f", "content");
+  Make(/*path_fd_limit=*/512, /*opens_handles=*/true);
+  ASSERT_TRUE(device_->has_handles) << "no handles on " << tree_.path();
+  Inode* file = Lookup("d/e/f");
+  Inode* directory = Lookup("d/e");
+  EvictAll();
+  tree_.Rename("d", "moved");
+  EXPECT_TRUE(Reaches(directory));
+  EvictAll();
+  EXPECT_TRUE(Reaches(file));
+  EvictAll();
+  EXPECT_TRUE(table_->Status(file).ok());
+  EvictAll();
+  tree_.Remove("moved/e/f");
+  EXPECT_EQ(OpenError(file), Errno(ESTALE)) << "the file is gone";
+}
+
+TEST_F(InodeTableTest, WhatIsOpenIsReachedByItsDescriptor) {
+  tree_.File("a", "content");
+  tree_.File("b");
+  Make();
+  Inode* inode = Lookup("a");
+  const UniqueFd first = tree_.Open("a", O_RDWR);
+  UniqueFd second = tree_.Open("a", O_RDONLY);
+  table_->AddOpenFd(inode, first.get());
+  table_->AddOpenFd(inode, second.get());
+  tree_.Rename("b", "a");
+  EvictAll();
+  EXPECT_TRUE(Reaches(inode));
+  EvictAll();
+  EXPECT_TRUE(table_->Status(inode).ok());
+  table_->RemoveOpenFd(inode, second.get());
+  second.reset();
+  EvictAll();
+  {
+    const Result<PathFd> path = table_->Open(inode);
+    ASSERT_TRUE(path.ok());
+    EXPECT_NE(fcntl(path->get(), F_GETFL) & O_PATH, 0) << "the file is kept open";
+  }
+  table_->RemoveOpenFd(inode, first.get());
+  EvictAll();
+  EXPECT_EQ(OpenError(inode), Errno(ESTALE));
+}
+
+TEST_F(InodeTableTest, AForgottenInodeKeepsItsNumberWhileItIsRemembered) {
+  for (const char* name : {"a", "b", "c"}) tree_.File(name);
+  Make(/*path_fd_limit=*/512, /*opens_handles=*/true, /*remembered_limit=*/2);
+  const NodeId a = Lookup("a")->nodeid();
+  EXPECT_TRUE(Reaches(table_->Find(a)));
+  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_TRUE(table_->Forget(a, 1));
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->path_fds(), 1u) << "a descriptor is kept of what the kernel has forgotten";
+  EXPECT_EQ(Lookup("a")->nodeid(), a);
+  EXPECT_TRUE(table_->Forget(a, 1));
+
+  Inode* held = table_->Hold(a);
+  ASSERT_NE(held, nullptr);
+  EXPECT_TRUE(Reaches(held));
+  table_->CountLookup(held);
+  table_->Release(held);
+  EXPECT_EQ(table_->count(), 2u);
+  EXPECT_TRUE(table_->Forget(a, 1));
+
+  // Two that are forgotten later take its place.
+  for (const char* name : {"b", "c"}) EXPECT_TRUE(table_->Forget(Lookup(name)->nodeid(), 1));
+  EXPECT_EQ(table_->Hold(a), nullptr);
+  EXPECT_EQ(table_->total_count(), 3u);
+  EXPECT_NE(Lookup("a")->nodeid(), a);
+}
+
+TEST_F(InodeTableTest, AFileWithoutANameIsNotRemembered) {
+  tree_.File("a");
+  Make(/*path_fd_limit=*/512, /*opens_handles=*/true, /*remembered_limit=*/2);
+  Inode* inode = Lookup("a");
+  const NodeId nodeid = inode->nodeid();
+  ASSERT_EQ(BeginRemoval("a"), inode);
+  tree_.Remove("a");
+  table_->EndRemoval(inode, /*removed=*/true, table_->root(), "a");
+  EXPECT_TRUE(table_->Forget(nodeid, 1));
+  EXPECT_EQ(table_->Hold(nodeid), nullptr);
+  EXPECT_EQ(table_->path_fds(), 1u) << "its space is not freed";
+}
+
+TEST_F(InodeTableTest, TheParentOfADirectoryIsTheOneThatItIsIn) {
+  tree_.Directory("d");
+  tree_.Directory("d/e");
+  tree_.Directory("f");
+  Make(/*path_fd_limit=*/512, /*opens_handles=*/true);
+  Inode* below = Lookup("d/e");
+  Inode* other = Lookup("f");
+  Inode* parent = table_->ParentOf(below);
+  EXPECT_EQ(parent, Lookup("d"));
+  table_->Release(parent);
+  tree_.Rename("d/e", "f/e");
+  parent = table_->ParentOf(below);
+  EXPECT_EQ(parent, other);
+  if (parent != nullptr) table_->Release(parent);
+  EXPECT_EQ(table_->ParentOf(table_->root()), nullptr);
+}
+
+TEST_F(InodeTableTest, WithoutBirthTimesTypeAndHandleTellFilesApart) {
+  tree_.File("a");
+  tree_.File("b");
+  BackingDevice device;
+  device.has_handles = true;
+  const UniqueFd root = tree_.OpenRoot();
+  FileStatus status = tree_.Status("a");
+  status.stx_mask &= ~STATX_BTIME;
+  const InodeKey key = InodeKey::Of(status, device, root.get(), "a");
+  EXPECT_TRUE(key.outlives_the_number());
+  EXPECT_EQ(InodeKey::Of(status, device, root.get(), "a"), key);
+  EXPECT_NE(InodeKey::Of(status, device, root.get(), "b"), key) << "the number of another file";
+  device.has_handles = false;
+  const InodeKey number_only = InodeKey::Of(status, device, root.get(), "a");
+  EXPECT_FALSE(number_only.outlives_the_number());
+  status.stx_mode = S_IFDIR | 0755;
+  EXPECT_NE(InodeKey::Of(status, device, root.get(), "a"), number_only);
+}
+
+TEST_F(InodeTableTest, WhereBirthTimesChangeTheNumberCounts) {
+  tree_.File("a");
+  BackingDevice device;
+  device.birth_changes = true;
+  FileStatus status = tree_.Status("a");
+  const InodeKey key = InodeKey::Of(status, device, AT_FDCWD, "");
+  status.stx_btime.tv_sec += 1;
+  EXPECT_EQ(InodeKey::Of(status, device, AT_FDCWD, ""), key);
 }
 
 TEST(InodeKey, IsMadeOfFileSystemNumberAndBirth) {
@@ -420,19 +566,20 @@ TEST(InodeKey, IsMadeOfFileSystemNumberAndBirth) {
   status.stx_ino = 3;
   status.stx_btime.tv_sec = 4;
   status.stx_btime.tv_nsec = 5;
-  const InodeKey key = InodeKey::Of(status, device);
+  const InodeKey key = InodeKey::Of(status, device, AT_FDCWD, "");
   EXPECT_EQ(key.birth_ns, 4'000'000'005);
   FileStatus other = status;
   other.stx_mnt_id = 9;
-  EXPECT_EQ(InodeKey::Of(other, device), key) << "the same file on another mount";
+  EXPECT_EQ(InodeKey::Of(other, device, AT_FDCWD, ""), key) << "the same file on another mount";
   other = status;
   other.stx_ino = 9;
-  EXPECT_NE(InodeKey::Of(other, device), key);
+  EXPECT_NE(InodeKey::Of(other, device, AT_FDCWD, ""), key);
   other = status;
   other.stx_mask = 0;
-  EXPECT_EQ(InodeKey::Of(other, device).birth_ns, 0) << "a file system without birth times";
+  EXPECT_EQ(InodeKey::Of(other, device, AT_FDCWD, "").birth_ns, 0)
+      << "a file system without birth times";
   device.id = 2;
-  EXPECT_NE(InodeKey::Of(status, device), key);
+  EXPECT_NE(InodeKey::Of(status, device, AT_FDCWD, ""), key);
 }
 
 TEST_F(InodeTableTest, ContentIsUnchangedOnlyWhenNothingSpeaksAgainstIt) {

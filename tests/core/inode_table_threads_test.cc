@@ -30,8 +30,15 @@ class InodeTableThreadsTest : public ::testing::Test {
       for (int f = 0; f < kFiles; ++f)
         tree_.File("d" + std::to_string(d) + "/f" + std::to_string(f));
     }
+    Make(/*remembered_limit=*/0);
+  }
+
+  void Make(size_t remembered_limit) {
     const FileStatus status = tree_.Status("");
-    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, /*path_fd_limit=*/4);
+    InodeTable::Options options;
+    options.path_fd_limit = 4;
+    options.remembered_limit = remembered_limit;
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, options);
     device_ = table_->root()->device_ref();
   }
 
@@ -39,7 +46,8 @@ class InodeTableThreadsTest : public ::testing::Test {
     const Result<PathFd> directory = table_->Open(parent);
     if (!directory.ok()) return nullptr;
     const Result<FileStatus> status = StatusAt(directory->get(), name.c_str());
-    return status.ok() ? table_->Lookup(*status, device_, parent, name) : nullptr;
+    return status.ok() ? table_->Lookup(*status, device_, parent, name.c_str(), directory->get())
+                       : nullptr;
   }
 
   // Looks a file up, checks the way to it, and forgets it and its directory: with what other
@@ -54,7 +62,7 @@ class InodeTableThreadsTest : public ::testing::Test {
       const Result<PathFd> path = table_->Open(file);
       if (!path.ok()) return false;
       const Result<FileStatus> status = StatusOf(path->get());
-      good = good && status.ok() && InodeKey::Of(*status, *device_) == file->key();
+      good = good && status.ok() && InodeKey::Of(*status, *device_, path->get(), "") == file->key();
     }
     return table_->Forget(file->nodeid(), 1) && good;
   }
@@ -86,8 +94,40 @@ TEST_F(InodeTableThreadsTest, LookOpenEvictAndForgetTogether) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(table_->count(), 1u) << "references are left";
+  EXPECT_EQ(table_->total_count(), 1u) << "references are left";
   EXPECT_EQ(table_->path_fds(), 1u) << "descriptors are left";
+}
+
+// An NFS server names inodes by handle while others forget them.
+TEST_F(InodeTableThreadsTest, InodesAreHeldByNumberWhileTheyAreForgotten) {
+  constexpr size_t kRemembered = 2;
+  Make(kRemembered);
+  std::atomic<uint64_t> nodeid{0};
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  std::thread server([&] {
+    while (!done) {
+      Inode* inode = table_->Hold(NodeId(nodeid.load()));
+      if (inode == nullptr) continue;
+      if (!table_->Status(inode).ok()) ++wrong;
+      table_->CountLookup(inode);
+      table_->Release(inode);
+      if (!table_->Forget(inode->nodeid(), 1)) ++wrong;
+    }
+  });
+  for (int round = 0; round < kRounds; ++round) {
+    for (int f = 0; f < kFiles; ++f) {
+      Inode* file = Lookup(table_->root(), "d" + std::to_string(f % kDirectories));
+      ASSERT_NE(file, nullptr);
+      nodeid = file->nodeid().value();
+      if (!table_->Forget(file->nodeid(), 1)) ++wrong;
+    }
+  }
+  done = true;
+  server.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1 + kRemembered);
 }
 
 // The evicter runs while files lose their names: each file is reachable until it is forgotten.
@@ -111,7 +151,7 @@ TEST_F(InodeTableThreadsTest, FilesAreUnlinkedWhileOthersEvict) {
   done = true;
   evicter.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
 }
 
 TEST_F(InodeTableThreadsTest, AFileIsMovedWhileOthersReachIt) {
@@ -141,7 +181,8 @@ TEST_F(InodeTableThreadsTest, AFileIsMovedWhileOthersReachIt) {
           continue;
         }
         const Result<FileStatus> status = StatusOf(path->get());
-        if (!status.ok() || InodeKey::Of(*status, *device_) != file->key()) ++wrong;
+        if (!status.ok() || InodeKey::Of(*status, *device_, path->get(), "") != file->key())
+          ++wrong;
         table_->EvictPathFds();
       }
     });
@@ -150,7 +191,7 @@ TEST_F(InodeTableThreadsTest, AFileIsMovedWhileOthersReachIt) {
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(wrong, 0);
   for (Inode* inode : {file, first, second}) EXPECT_TRUE(table_->Forget(inode->nodeid(), 1));
-  EXPECT_EQ(table_->count(), 1u);
+  EXPECT_EQ(table_->total_count(), 1u);
 }
 
 }  // namespace

@@ -169,8 +169,9 @@ class OpenEvictingTest : public ::testing::Test {
  protected:
   OpenEvictingTest() {
     const FileStatus status = tree_.Status("");
-    table_ =
-        std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, /*path_fd_limit=*/10'000);
+    InodeTable::Options options;
+    options.path_fd_limit = 10'000;
+    table_ = std::make_unique<InodeTable>(tree_.OpenRoot(), status, devices_, options);
   }
 
   TempTree tree_;
@@ -181,12 +182,13 @@ class OpenEvictingTest : public ::testing::Test {
 TEST_F(OpenEvictingTest, GivesCachedDescriptorsBackForIt) {
   constexpr int kFiles = 100;
   for (int i = 0; i < kFiles; ++i) tree_.File("f" + std::to_string(i));
+  const UniqueFd root = tree_.OpenRoot();
   const FewDescriptors few(64);
   std::vector<Inode*> inodes;
   for (int i = 0; i < kFiles; ++i) {
     const std::string name = "f" + std::to_string(i);
-    inodes.push_back(
-        table_->Lookup(tree_.Status(name), table_->root()->device_ref(), table_->root(), name));
+    inodes.push_back(table_->Lookup(tree_.Status(name), table_->root()->device_ref(),
+                                    table_->root(), name.c_str(), root.get()));
     const Result<PathFd> path = table_->Open(inodes.back());
     ASSERT_TRUE(path.ok()) << i << ": errno " << path.error().value();
   }

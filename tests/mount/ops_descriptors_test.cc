@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "tests/mount/fixture.h"
@@ -31,6 +34,54 @@ TEST_F(Ops, DirectoriesThatSwapTheirPlacesInTheSourceAreForgotten) {
     WriteFile("/proc/sys/vm/drop_caches", "2");
     return Status().resources["inodes"] <= before;
   })) << Status().resources["inodes"];
+}
+
+// The kernel asks each time.
+class Uncached : public Ops {
+ protected:
+  std::string MountOptions() const override { return "entry_timeout=0,attr_timeout=0"; }
+};
+
+// A working directory, or what was opened with O_PATH, was only looked up: no request tells of it.
+TEST_F(Uncached, WhatTheSourceMovesGoesOn) {
+  Serves("OPEN");
+  ASSERT_EQ(mkdir(Src("d").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(Src("d/e").c_str(), 0755), 0);
+  WriteFile(Src("d/e/in"), "inside");
+  WriteFile(Src("f"), "content");
+  const File directory(Mnt("d/e"), O_PATH | O_DIRECTORY);
+  const File file(Mnt("f"), O_PATH);
+  ASSERT_GE(directory.get(), 0);
+  ASSERT_GE(file.get(), 0);
+  ASSERT_EQ(rename(Src("d").c_str(), Src("moved").c_str()), 0);
+  ASSERT_EQ(rename(Src("f").c_str(), Src("moved/f").c_str()), 0);
+  WriteFile(Src("f"), "another");
+  struct stat info = {};
+  EXPECT_EQ(fstatat(directory.get(), "", &info, AT_EMPTY_PATH), 0) << std::strerror(errno);
+  EXPECT_EQ(fstatat(directory.get(), "in", &info, 0), 0) << std::strerror(errno);
+  const File listing(openat(directory.get(), ".", O_RDONLY | O_DIRECTORY));
+  EXPECT_GE(listing.get(), 0) << std::strerror(errno);
+  EXPECT_EQ(fstatat(file.get(), "", &info, AT_EMPTY_PATH), 0) << std::strerror(errno);
+  EXPECT_EQ(ReadFile("/proc/self/fd/" + std::to_string(file.get())), "content");
+  EXPECT_EQ(ReadFile(Mnt("f")), "another");
+}
+
+// While it is open its own descriptor leads to it.
+TEST_F(Uncached, AnOpenFileThatTheSourceRemovesGoesOn) {
+  Serves("SETATTR");
+  WriteFile(Src("f"), "content");
+  const File file(Mnt("f"), O_RDWR);
+  ASSERT_GE(file.get(), 0);
+  ASSERT_EQ(unlink(Src("f").c_str()), 0);
+  WriteFile(Src("f"), "another");
+  struct stat info = {};
+  EXPECT_EQ(fstat(file.get(), &info), 0) << std::strerror(errno);
+  EXPECT_EQ(fchmod(file.get(), 0600), 0) << std::strerror(errno);
+  const timespec times[2] = {{1, 0}, {2, 0}};
+  EXPECT_EQ(futimens(file.get(), times), 0) << std::strerror(errno);
+  EXPECT_EQ(fstat(file.get(), &info), 0) << std::strerror(errno);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  EXPECT_EQ(info.st_mtime, 2);
 }
 
 }  // namespace

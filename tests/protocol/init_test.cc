@@ -131,8 +131,8 @@ TEST(NegotiateInitTest, AclsAreTheKernelsUnlessItIsNotToCheck) {
 
 TEST(NegotiateInitTest, LeavesOutWhatTheDaemonDoesNotServe) {
   const uint64_t flags = Negotiate(45, kEverything).agreement.flags;
-  EXPECT_EQ(flags & (abi::kInitPosixLocks | abi::kInitFlockLocks | abi::kInitExportSupport |
-                     abi::kInitPassthrough | abi::kInitSubmounts),
+  EXPECT_EQ(flags & (abi::kInitPosixLocks | abi::kInitFlockLocks | abi::kInitPassthrough |
+                     abi::kInitSubmounts),
             0U);
 }
 
