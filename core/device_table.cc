@@ -69,6 +69,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   device.may_block = !local;
   device.in_memory = fs_type == "tmpfs";
   device.birth_changes = fs_type == "overlay";
+  device.may_hash_offsets = fs_type.starts_with("ext") || fs_type == "overlay";
   // An open file cannot be asked, so a type that is not known does without.
   device.zero_copy = local;
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -44,7 +45,10 @@ struct DirectoryBuffer {
   bool reread = false;       // the descriptor's position is behind `next_offset`
   size_t next = 0;           // the first entry not handed out
   size_t end = 0;            // behind the last entry
-  uint64_t next_offset = 0;  // the offset that continues at `next`
+  uint64_t next_offset = 0;  // the offset in SRC that continues at `next`
+  uint64_t next_shown = 0;   // the same as the kernel was told
+  // Whether SRC's offsets are hashes (core/directory_offsets.h); not known before the first use.
+  std::optional<bool> hashed;
   std::atomic_flag in_use = ATOMIC_FLAG_INIT;
 };
 

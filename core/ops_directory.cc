@@ -1,13 +1,14 @@
 // OPENDIR, READDIR, READDIRPLUS.
 //
-// Offsets are the backing file system's own cookies, handed through, so they are as stable as it
-// makes them while the directory changes.
+// Offsets are the backing file system's own cookies, shortened at most (core/directory_offsets.h),
+// so they are as stable as it makes them while the directory changes.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/base/limits.h"
+#include "core/directory_offsets.h"
 #include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -77,6 +78,32 @@ Result<bool> Fill(DirectoryBuffer& buffer, int fd, uint64_t offset) {
   return n > 0;
 }
 
+// Whether the offsets of the directory are hashes: that of its first entry tells.
+Result<bool> HasHashedOffsets(const BackingDevice& device, DirectoryBuffer& buffer, int fd) {
+  if (!device.may_hash_offsets) return false;
+  if (buffer.hashed) return *buffer.hashed;
+  const Result<bool> more = Fill(buffer, fd, 0);
+  if (!more.ok()) return more.error();
+  buffer.hashed = *more && EntryAt(buffer).offset > UINT32_MAX;
+  return *buffer.hashed;
+}
+
+// Where in SRC the listing goes on for the kernel, which names `shown`.
+Result<uint64_t> Position(const BackingDevice& device, DirectoryBuffer& buffer, int fd,
+                          uint64_t shown) {
+  const Result<bool> hashed = HasHashedOffsets(device, buffer, fd);
+  if (!hashed.ok()) return hashed.error();
+  if (!*hashed) return shown;
+  return shown == buffer.next_shown ? buffer.next_offset : SourceOffset(shown);
+}
+
+// Passes the entry at `buffer.next`.
+void Pass(const BackingEntry& entry, uint64_t shown, DirectoryBuffer& buffer) {
+  buffer.next += entry.record_bytes;
+  buffer.next_offset = entry.offset;
+  buffer.next_shown = shown;
+}
+
 // Collects entries in the reply area up to the size that the kernel asked for.
 class EntryWriter {
  public:
@@ -85,7 +112,8 @@ class EntryWriter {
   size_t bytes() const { return used_; }
   bool Fits(size_t name_bytes) const { return used_ + RecordBytes(name_bytes) <= area_.size(); }
   // `entry_out`: for READDIRPLUS; nodeid 0 leaves the entry for a later LOOKUP.
-  void Add(const BackingEntry& entry, uint64_t ino, const abi::EntryOut& entry_out) {
+  void Add(const BackingEntry& entry, uint64_t ino, uint64_t offset,
+           const abi::EntryOut& entry_out) {
     const std::string_view name(entry.name);
     std::byte* at = area_.data() + used_;
     std::memset(at, 0, RecordBytes(name.size()));
@@ -93,7 +121,7 @@ class EntryWriter {
       std::memcpy(at, &entry_out, sizeof(entry_out));
       at += sizeof(entry_out);
     }
-    const abi::Dirent dirent{ino, entry.offset, static_cast<uint32_t>(name.size()), entry.type};
+    const abi::Dirent dirent{ino, offset, static_cast<uint32_t>(name.size()), entry.type};
     std::memcpy(at, &dirent, sizeof(dirent));
     std::memcpy(at + sizeof(dirent), name.data(), name.size());
     used_ += RecordBytes(name.size());
@@ -114,6 +142,14 @@ bool IsDots(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
+// Not shown: what is hidden, and names that no path may have. Another FUSE file system can list
+// such; the kernel fails a listing with a name that is too long (fs/fuse/readdir.c), and one that
+// fits no reply would end it.
+bool IsShown(const FileSystem& fs, const BackingEntry& entry) {
+  if (std::strlen(entry.name) > kNameMax) return false;
+  return fs.policy() == nullptr || !fs.policy()->hides_names() || !fs.policy()->Hides(entry.name);
+}
+
 Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   const auto in = call.request.As<abi::ReadIn>();
   Inode* inode = fs.inodes().Find(call.request.nodeid());
@@ -126,32 +162,33 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
   if (!use.owns()) return Action::Error(Errno(EBUSY));
 
   EntryWriter writer(call.reply.first(in.size), plus);
-  const bool hides_names = fs.policy() != nullptr && fs.policy()->hides_names();
-  uint64_t offset = in.offset;
+  const int fd = file->fd.get();
+  const Result<uint64_t> start = Position(*file->device, buffer, fd, in.offset);
+  if (!start.ok()) return Action::Error(start.error());
+  uint64_t offset = *start;
   while (true) {
-    const Result<bool> more = Fill(buffer, file->fd.get(), offset);
+    const Result<bool> more = Fill(buffer, fd, offset);
     if (!more.ok())
       return writer.bytes() > 0 ? Action::Reply(writer.bytes()) : Action::Error(more.error());
     if (!*more) break;
     const BackingEntry entry = EntryAt(buffer);
-    if (hides_names && fs.policy()->Hides(entry.name)) {
-      buffer.next += entry.record_bytes;
-      buffer.next_offset = offset = entry.offset;
-      continue;
+    const uint64_t shown =
+        buffer.hashed.value_or(false) ? ShownOffset(entry.offset, offset) : entry.offset;
+    if (IsShown(fs, entry)) {
+      if (!writer.Fits(std::strlen(entry.name))) break;
+      abi::EntryOut entry_out{};
+      if (plus && !IsDots(entry.name)) {
+        // An entry that cannot be looked up now (gone, or on a file system that may block) is
+        // listed all the same.
+        const auto found = LookupEntry(fs, call, inode, fd, entry.name);
+        if (found && found->ok()) entry_out = **found;
+      }
+      const uint64_t ino =
+          entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);
+      writer.Add(entry, ino, shown, entry_out);
     }
-    if (!writer.Fits(std::strlen(entry.name))) break;
-    abi::EntryOut entry_out{};
-    if (plus && !IsDots(entry.name)) {
-      // An entry that cannot be looked up now (gone, or on a file system that may block) is listed
-      // all the same.
-      const auto found = LookupEntry(fs, call, inode, file->fd.get(), entry.name);
-      if (found && found->ok()) entry_out = **found;
-    }
-    const uint64_t ino =
-        entry_out.nodeid != 0 ? entry_out.attr.ino : file->device->ShownInode(entry.ino);
-    writer.Add(entry, ino, entry_out);
-    buffer.next += entry.record_bytes;
-    buffer.next_offset = offset = entry.offset;
+    Pass(entry, shown, buffer);
+    offset = entry.offset;
   }
   return Action::Reply(writer.bytes());
 }

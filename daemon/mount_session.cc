@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -93,6 +94,12 @@ absl::StatusOr<UniqueFd> OpenSource(const std::string& source) {
   return errno == EACCES ? absl::PermissionDeniedError(text) : absl::FailedPreconditionError(text);
 }
 
+// Whether the mount or the file system that the directory is on takes no changes.
+bool IsReadOnly(int fd) {
+  struct statvfs info;
+  return fstatvfs(fd, &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+
 // Mounts and starts the server in the first mode that works.
 class Starter {
  public:
@@ -102,6 +109,7 @@ class Starter {
   absl::Status Start() {
     absl::StatusOr<UniqueFd> source = OpenSource(request_.paths.source);
     if (!source.ok()) return source.status();
+    source_read_only_ = IsReadOnly(source->get());
     const std::vector<ModeProbe> probes = ProbeModes();
     absl::StatusOr<DataPathPlan> plan = DataPathPlan::Make(request_.data_path, probes);
     if (!plan.ok()) return plan.status();
@@ -140,6 +148,7 @@ class Starter {
   Server& server() { return *server_; }
   const DataPathChoice& choice() const { return choice_; }
   const std::string& description() const { return description_; }
+  bool source_read_only() const { return source_read_only_; }
 
  private:
   absl::Status TryMode(const std::string& mode, int source_fd) {
@@ -148,8 +157,8 @@ class Starter {
       return absl::ResourceExhaustedError(
           absl::StrFormat("no descriptor is free: %s; raise `ulimit -n`", std::strerror(errno)));
     }
-    absl::StatusOr<std::unique_ptr<FuseMount>> mount =
-        FuseMount::Mount(request_.paths.mountpoint, MountWords(request_, privileged_));
+    absl::StatusOr<std::unique_ptr<FuseMount>> mount = FuseMount::Mount(
+        request_.paths.mountpoint, MountWords(request_, privileged_, source_read_only_));
     mount_failed_ = !mount.ok();
     if (!mount.ok()) return mount.status();
     mount_ = *std::move(mount);
@@ -197,6 +206,7 @@ class Starter {
 
   const MountRequest& request_;
   const bool privileged_;
+  bool source_read_only_ = false;
   const int signal_fd_;
   ReadyReport* const report_;
   std::unique_ptr<FuseMount>
@@ -255,11 +265,12 @@ StopSequence::Limits LimitsOf(const Options& options) {
 
 }  // namespace
 
-std::vector<std::string> MountWords(const MountRequest& request, bool privileged) {
+std::vector<std::string> MountWords(const MountRequest& request, bool privileged,
+                                    bool source_read_only) {
   const Options& options = request.options;
   std::vector<std::string> words = {"fsname=" + options.fsname.value_or(request.paths.source),
                                     "subtype=shuntfs"};
-  words.emplace_back(options.read_only ? "ro" : "rw");
+  words.emplace_back(options.read_only || source_read_only ? "ro" : "rw");
   // libfuse adds nosuid and nodev unless it is told otherwise; only root may tell. An owner that is
   // not SRC's own has set no set-user-ID bit.
   const bool nosuid = options.nosuid.value_or(request.policy.invents_owners());
@@ -390,6 +401,10 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
   starter.Prove();
   report.Ready();
   if (heartbeat) heartbeat->Ready(Clock::now());
+  if (starter.source_read_only() && !request.options.read_only) {
+    LOG(INFO) << request.paths.source << " is read-only, and so is the mount; when that changes: "
+              << "mount -o remount,rw " << request.paths.mountpoint;
+  }
   LOG(INFO) << request.paths.source << " is mounted at " << request.paths.mountpoint << "; "
             << starter.description();
   const int exit_code = lifecycle.Run();

@@ -32,8 +32,10 @@ struct MountRequest {
 // not.
 int RunMountSession(const MountRequest& request, ReadyReport report);
 
-// The words that mount(8) or fusermount3 get for these options. Pure.
-std::vector<std::string> MountWords(const MountRequest& request, bool privileged);
+// The words that mount(8) or fusermount3 get for these options. `source_read_only`: SRC takes no
+// changes, so its mount is one that says so. Pure.
+std::vector<std::string> MountWords(const MountRequest& request, bool privileged,
+                                    bool source_read_only = false);
 
 }  // namespace shuntfs
 

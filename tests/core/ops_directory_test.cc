@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/limits.h"
+#include "core/directory_offsets.h"
 #include "tests/core/client.h"
 #include "tests/core/temp_tree.h"
 
@@ -192,6 +193,33 @@ TEST_F(DirectoryTest, ContinuesAtAnyOffset) {
   }
   EXPECT_TRUE(Read(client, /*plus=*/false, fh, all.back().dirent.off, 65536).empty());
   ExpectComplete(Read(client, /*plus=*/false, fh, 0, 65536));
+}
+
+// ext4's own offsets have 64 bits, and readdir(3) of a 32-bit program fails with such.
+TEST_F(DirectoryTest, OffsetsFitA32BitProgram) {
+  Fill(900);
+  Client client(tree_.path());
+  const uint64_t fh = client.OpenDirectory(kRoot);
+  for (const uint32_t room : {400U, 65536U}) {
+    for (const Listed& one : ReadAll(client, /*plus=*/false, fh, room))
+      EXPECT_LE(one.dirent.off, kMaxShortOffset) << one.name;
+  }
+}
+
+// What the upper half of an offset tells apart is shown by it alone.
+TEST(DirectoryOffsets, AreShortenedWhereTheyStayUnique) {
+  constexpr uint64_t kFirst = 5ULL << 32 | 7;
+  constexpr uint64_t kSecond = 5ULL << 32 | 9;
+  constexpr uint64_t kThird = 6ULL << 32 | 1;
+  EXPECT_EQ(ShownOffset(kFirst, 0), 5u);
+  EXPECT_EQ(ShownOffset(kSecond, kFirst), kSecond);
+  EXPECT_EQ(ShownOffset(kThird, kSecond), 6u);
+  EXPECT_EQ(SourceOffset(0), 0u);
+  EXPECT_EQ(SourceOffset(5), 5ULL << 32) << "the first with this upper half";
+  EXPECT_EQ(SourceOffset(kSecond), kSecond);
+  constexpr uint64_t kEnd = 0x7fffffffffffffff;
+  EXPECT_EQ(ShownOffset(kEnd, kThird), kMaxShortOffset);
+  EXPECT_EQ(SourceOffset(kMaxShortOffset), kMaxShortOffset << 32);
 }
 
 TEST_F(DirectoryTest, LosesNothingThatStaysWhileOthersGo) {

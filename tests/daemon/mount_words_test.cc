@@ -50,6 +50,12 @@ TEST(MountWords, OptionsArePassedOn) {
   EXPECT_FALSE(Has(words, "suid"));
 }
 
+TEST(MountWords, AMountOfWhatIsReadOnlyIsReadOnly) {
+  EXPECT_TRUE(Has(MountWords(Request(), /*privileged=*/true), "rw"));
+  EXPECT_TRUE(Has(MountWords(Request(), true, /*source_read_only=*/true), "ro"));
+  EXPECT_FALSE(Has(MountWords(Request(), true, /*source_read_only=*/true), "rw"));
+}
+
 TEST(MountWords, OwnersThatAreNotTheSourcesSetNoUserId) {
   MountRequest request = Request();
   request.policy.create_user = HostUid(0);

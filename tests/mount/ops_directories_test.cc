@@ -296,5 +296,26 @@ TEST_F(Ops, TwoReadersHaveTheirOwnPositions) {
   EXPECT_EQ(from_other.size(), 502u);
 }
 
+// readdir(3) of a 32-bit program fails where an offset has more bits, as ext4's own have.
+TEST_F(Ops, OffsetsOfAListingFitA32BitProgram) {
+  ServesAny({"READDIR", "READDIRPLUS"});
+  constexpr int kFiles = 300;
+  ASSERT_EQ(mkdir(Src("d").c_str(), 0755), 0);
+  MakeFiles(Src("d"), "file", kFiles);
+  const File directory(Mnt("d"), O_RDONLY | O_DIRECTORY);
+  const std::vector<Entry> all = ReadEntries(directory.get(), 4096);
+  ASSERT_EQ(all.size(), size_t{kFiles} + 2);
+  if (!plain()) {
+    for (const Entry& entry : all) EXPECT_LE(entry.next, 0x7fffffff) << entry.name;
+  }
+  for (size_t at = 0; at + 1 < all.size(); at += 37) {
+    const File again(Mnt("d"), O_RDONLY | O_DIRECTORY);
+    ASSERT_EQ(lseek(again.get(), all[at].next, SEEK_SET), all[at].next);
+    const std::vector<Entry> rest = ReadEntries(again.get());
+    ASSERT_EQ(rest.size(), all.size() - at - 1);
+    EXPECT_EQ(rest.front().name, all[at + 1].name);
+  }
+}
+
 }  // namespace
 }  // namespace shuntfs::mount_test

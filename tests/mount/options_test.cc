@@ -1,6 +1,7 @@
 // The options of a mount, by what they do.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -84,6 +85,25 @@ TEST_F(Options, ReadOnly) {
   EXPECT_EQ(ErrorOf(truncate(Mnt("f").c_str(), 0)), EROFS);
   EXPECT_EQ(ErrorOf(symlink("f", Mnt("s").c_str())), EROFS);
   EXPECT_EQ(ListDirectory(Src()), std::vector<std::string>{"f"});
+}
+
+// A read-only bind mount is the source.
+TEST_F(Options, ReadOnlyAsTheSourceIs) {
+  WriteFile(Src("file"), "content");
+  ASSERT_EQ(mount(Src().c_str(), Src().c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(mount(nullptr, Src().c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+  EXPECT_EQ(ReadFile(Mnt("file")), "content");
+  Remount("");
+  Serves("LOOKUP");
+  EXPECT_EQ(ReadFile(Mnt("file")), "content");
+  struct statvfs info = {};
+  EXPECT_EQ(statvfs(Mnt().c_str(), &info), 0);
+  EXPECT_NE(info.f_flag & ST_RDONLY, 0U);
+  EXPECT_EQ(access(Mnt("file").c_str(), W_OK), -1);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_EQ(open(Mnt("file").c_str(), O_WRONLY), -1);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_EQ(umount2(Src().c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(Options, NoexecNosuidNodev) {
