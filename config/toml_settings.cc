@@ -10,6 +10,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "config/config_file.h"
+#include "config/toml_nesting.h"
+#include "config/values.h"
 
 namespace shuntfs {
 namespace {
@@ -65,10 +67,18 @@ Mistake SyntaxMistake(const std::string& file, const std::string& text, int line
 }
 
 // The library stops at the first mistake of syntax. The others are found by reading on without that
-// line.
+// line. It recurses into what is nested, so the nesting is bounded before each reading.
 toml::table ParseWhatCanBe(const std::string& file, std::string text,
                            std::vector<Mistake>* mistakes) {
   for (int i = 0; i < kMaxSyntaxMistakes; ++i) {
+    if (const int line = LineOfExcessNesting(text); line != 0) {
+      mistakes->push_back(
+          {file, line, "",
+           absl::StrFormat("has more dots and brackets than the %d that a file may have; an option "
+                           "is written as NAME = VALUE",
+                           kMaxTomlLevels)});
+      return {};
+    }
     try {
       return toml::parse(std::string_view(text));
     } catch (const toml::parse_error& error) {
@@ -124,8 +134,7 @@ std::optional<std::string> TextOf(const toml::node& node, OptionKind kind) {
       if (const auto* on = node.as_boolean()) return std::string(on->get() ? "on" : "off");
       return std::nullopt;
     case OptionKind::kSeconds:
-      if (const auto* number = node.as_floating_point())
-        return absl::StrFormat("%g", number->get());
+      if (const auto* number = node.as_floating_point()) return FormatSeconds(number->get());
       [[fallthrough]];
     case OptionKind::kCount:
       if (integer != nullptr) return std::to_string(integer->get());

@@ -85,6 +85,14 @@ std::string FormatBytes(uint64_t bytes) {
   return std::to_string(bytes);
 }
 
+std::string FormatSeconds(double seconds) {
+  // 309 digits before the point, or 324 zeros and 17 digits behind it.
+  std::array<char, 512> text;
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+  return error == std::errc() ? std::string(text.data(), end) : "";
+}
+
 std::optional<std::string> ClosestWord(std::string_view word,
                                        const std::vector<std::string_view>& candidates) {
   // Beyond this length it is no mistyped word, and the matrix would be the caller's to size.
@@ -92,6 +100,10 @@ std::optional<std::string> ClosestWord(std::string_view word,
   std::optional<std::string> best;
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
+    // Each byte that one has more takes an insertion.
+    if (candidate.size() >= word.size() + best_distance ||
+        word.size() >= candidate.size() + best_distance)
+      continue;
     const size_t distance = EditDistance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;

@@ -26,6 +26,10 @@ std::optional<double> ParseSeconds(std::string_view text);
 // The shortest exact spelling with K, M or G: 1048576 is "1M".
 std::string FormatBytes(uint64_t bytes);
 
+// The shortest decimal number that ParseSeconds() reads as the same value, if that is finite and
+// not negative.
+std::string FormatSeconds(double seconds);
+
 // The candidate nearest to `word`, or nothing when none is near enough to be meant.
 std::optional<std::string> ClosestWord(std::string_view word,
                                        const std::vector<std::string_view>& candidates);

@@ -209,6 +209,51 @@ TEST_F(LoadTest, TheHopelessIsToldInBoundedLength) {
   EXPECT_EQ(MistakesIn(text).size(), 20u);
 }
 
+// The parser recurses once a level. A reload parses in the daemon of a live mount.
+TEST_F(LoadTest, DeepNestingIsRefusedBeforeItIsParsed) {
+  std::string dots;
+  for (int i = 0; i < 100'000; ++i) dots += "a.";
+  const std::string brackets(100'000, '[');
+  for (const std::string& deep : {dots + "a = 1", "[" + dots + "a]", "\"x\"." + dots + "a = 1",
+                                  "a = {" + dots + "a = 1}", "a = " + brackets, brackets}) {
+    EXPECT_EQ(MistakeIn("ro = true\n" + deep + "\n"),
+              "a.toml:2: has more dots and brackets than the 256 that a file may have; an option "
+              "is written as NAME = VALUE")
+        << deep.substr(0, 20);
+  }
+}
+
+// Levels that are opened in different lines add up.
+TEST_F(LoadTest, NestingOverManyLinesIsRefused) {
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += "[{a.a.a =\n";
+  EXPECT_EQ(MistakeIn("a = \n" + lines),
+            "a.toml:66: has more dots and brackets than the 256 that a file may have; an option is "
+            "written as NAME = VALUE");
+}
+
+TEST_F(LoadTest, DotsInStringsAndCommentsAreNoNesting) {
+  const std::string dots(1000, '.');
+  const std::string text = "# " + dots + "[[[ '\n" +                             //
+                           "hide = \"\\\"" + dots.substr(0, 200) + "\"\n" +      //
+                           "fsname = '" + dots + "\\' # ' \"\n" +                //
+                           "source = \"\"\"/" + dots + "\"\"\n\\\"\"\"\"\"\n" +  //
+                           "mountpoint = '''/\n" + dots + "'''''\n" +            //
+                           "ro = true\n";
+  EXPECT_EQ(MistakesIn(text), std::vector<std::string>());
+}
+
+TEST_F(LoadTest, SecondsArePrintedAsTheyAreRead) {
+  for (const char* seconds : {"1.23456789", "0.00001", "1234567.5", "31535999.875", "0.1"}) {
+    const LoadedConfig loaded =
+        Load(Write("a.toml", std::string("entry_timeout = ") + seconds + "\n"));
+    EXPECT_TRUE(ToStatus(loaded.mistakes).ok()) << ToStatus(loaded.mistakes);
+    ASSERT_NE(loaded.configuration.Find("entry_timeout"), nullptr);
+    EXPECT_EQ(loaded.configuration.Find("entry_timeout")->value.text, seconds);
+    EXPECT_EQ(loaded.configuration.ToOptions().entry_timeout_s, std::stod(seconds));
+  }
+}
+
 TEST_F(LoadTest, WhatIsNoFileIsRefused) {
   EXPECT_EQ(MistakeOf(Path("none")), Path("none") + ": cannot be read: No such file or directory");
   EXPECT_EQ(MistakeOf(folder_), folder_ + ": is a directory, not a file");

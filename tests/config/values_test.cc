@@ -44,6 +44,16 @@ TEST(ParseSeconds, TakesPlainDecimals) {
   }
 }
 
+TEST(FormatSeconds, GivesBackWhatWasParsed) {
+  for (const char* text : {"0", "1", "1.5", "0.00001", "31535999.875", "100000000000000000000"}) {
+    EXPECT_EQ(FormatSeconds(*ParseSeconds(text)), text);
+  }
+  for (const double seconds :
+       {std::numeric_limits<double>::max(), 5e-324, 2.2250738585072014e-308, 1.0 / 3}) {
+    EXPECT_EQ(ParseSeconds(FormatSeconds(seconds)), seconds);
+  }
+}
+
 TEST(FormatBytes, GivesBackWhatWasParsed) {
   for (const char* text : {"0", "1", "4095", "4K", "1M", "64M", "2G", "1025K"}) {
     EXPECT_EQ(FormatBytes(*ParseBytes(text)), text);
