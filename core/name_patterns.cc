@@ -18,6 +18,7 @@ NamePatterns::NamePatterns(std::span<const std::string> patterns) {
 }
 
 bool NamePatterns::Match(std::string_view name) const {
+  if (name == "." || name == "..") return false;
   if (std::binary_search(names_.begin(), names_.end(), name)) return true;
   return std::any_of(patterns_.begin(), patterns_.end(), [name](const std::string& pattern) {
     return fnmatch(pattern.c_str(), name.data(), 0) == 0;

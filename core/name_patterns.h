@@ -18,7 +18,8 @@ class NamePatterns {
   explicit NamePatterns(std::span<const std::string> patterns);
 
   bool empty() const { return names_.empty() && patterns_.empty(); }
-  // `name` ends in a NUL, as every name that comes from the kernel or a directory does.
+  // `name` ends in a NUL, as every name that comes from the kernel or a directory does. "." and
+  // ".." match nothing.
   bool Match(std::string_view name) const;
 
  private:

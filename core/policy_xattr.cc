@@ -45,9 +45,10 @@ Outcome ForEachEntry(std::span<std::byte> value, Visit visit) {
   return Ok();
 }
 
-// What an entry says of everybody, and of those whom the mask limits.
+// What an ACL says of everybody, and of those whom the mask limits: what every such entry gives, if
+// there are several.
 struct AclClasses {
-  uint16_t other = 0;
+  std::optional<uint16_t> other;
   uint16_t mask = 07;
 };
 
@@ -93,8 +94,9 @@ Outcome Policy::AclToCaller(std::string_view name, const FileStatus& status,
   const bool access = name == kAccessAcl;
   AclClasses before;
   const Outcome read = ForEachEntry(value, [&before](AclEntry& entry) {
-    if (entry.tag == kOther) before.other = entry.permissions;
-    if (entry.tag == kMask) before.mask = entry.permissions;
+    if (entry.tag == kOther)
+      before.other = static_cast<uint16_t>(before.other.value_or(07) & entry.permissions);
+    if (entry.tag == kMask) before.mask &= entry.permissions;
     return Ok();
   });
   if (!read.ok()) return read;
@@ -105,7 +107,7 @@ Outcome Policy::AclToCaller(std::string_view name, const FileStatus& status,
     const uint32_t add = (rule.add >> shift) & 07;
     return static_cast<uint16_t>((permissions & keep) | add);
   };
-  const uint16_t everybody = ruled(before.other, 0);
+  const uint16_t everybody = ruled(before.other.value_or(0), 0);
   const auto cut = [access, everybody](uint16_t permissions, bool unknown) {
     return access && unknown ? static_cast<uint16_t>(permissions & everybody) : permissions;
   };
@@ -121,7 +123,7 @@ Outcome Policy::AclToCaller(std::string_view name, const FileStatus& status,
         entry.permissions = ruled(entry.permissions, 3);
         break;
       case kOther:
-        entry.permissions = everybody;
+        entry.permissions = ruled(entry.permissions, 0);
         break;
       case kUser: {
         const std::optional<CallerUid> id = options_.users.ToCaller(HostUid(entry.id));

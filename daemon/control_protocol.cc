@@ -1,10 +1,34 @@
 #include "daemon/control_protocol.h"
 
-#include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 
 namespace shuntfs {
+namespace {
+
+struct SocketNumbers {
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  pid_t pid = 0;
+};
+
+// The numbers that ControlSocketName() makes this name of.
+std::optional<SocketNumbers> ParseSocketName(std::string_view name) {
+  SocketNumbers numbers;
+  const char* const end = name.data() + name.size();
+  const auto [major_end, major_error] = std::from_chars(name.data(), end, numbers.major);
+  if (major_error != std::errc() || major_end == end) return std::nullopt;
+  const auto [minor_end, minor_error] = std::from_chars(major_end + 1, end, numbers.minor);
+  if (minor_error != std::errc() || minor_end == end) return std::nullopt;
+  const auto [pid_end, pid_error] = std::from_chars(minor_end + 1, end, numbers.pid);
+  if (pid_error != std::errc() || numbers.pid < 0) return std::nullopt;
+  if (ControlSocketName(numbers.major, numbers.minor, numbers.pid) != name) return std::nullopt;
+  return numbers;
+}
+
+}  // namespace
 
 ControlCommand ParseControlCommand(std::string_view received) {
   const size_t newline = received.find('\n');
@@ -43,17 +67,11 @@ std::string ControlSocketName(uint32_t major, uint32_t minor, pid_t pid) {
   return absl::StrFormat("%d-%d-%d.sock", major, minor, pid);
 }
 
-bool IsControlSocketName(std::string_view name) {
-  constexpr std::string_view kEnd = ".sock";
-  if (!name.ends_with(kEnd)) return false;
-  name.remove_suffix(kEnd.size());
-  return std::ranges::count(name, '-') == 2 &&
-         name.find_first_not_of("0123456789-") == std::string_view::npos;
-}
+bool IsControlSocketName(std::string_view name) { return ParseSocketName(name).has_value(); }
 
 bool IsControlSocketName(std::string_view name, uint32_t major, uint32_t minor) {
-  const std::string prefix = absl::StrFormat("%d-%d-", major, minor);
-  return name.starts_with(prefix) && name.ends_with(".sock");
+  const std::optional<SocketNumbers> numbers = ParseSocketName(name);
+  return numbers && numbers->major == major && numbers->minor == minor;
 }
 
 }  // namespace shuntfs

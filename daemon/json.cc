@@ -9,6 +9,7 @@ namespace shuntfs {
 namespace {
 
 constexpr int kMaxDepth = 16;
+constexpr unsigned kReplacement = 0xFFFD;
 
 void AppendUtf8(unsigned code, std::string* out) {
   if (code < 0x80) {
@@ -16,8 +17,13 @@ void AppendUtf8(unsigned code, std::string* out) {
   } else if (code < 0x800) {
     *out += static_cast<char>(0xC0 | (code >> 6));
     *out += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
+  } else if (code < 0x10000) {
     *out += static_cast<char>(0xE0 | (code >> 12));
+    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    *out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    *out += static_cast<char>(0xF0 | (code >> 18));
+    *out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
     *out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
     *out += static_cast<char>(0x80 | (code & 0x3F));
   }
@@ -118,22 +124,42 @@ class Parser {
       const size_t index = kFrom.find(escape);
       if (index != kFrom.npos) {
         *out += kTo[index];
-      } else if (escape != 'u' || !ParseHex(out)) {
+      } else if (escape != 'u' || !ParseCode(out)) {
         return false;
       }
     }
     return false;
   }
 
-  bool ParseHex(std::string* out) {
-    if (text_.size() - at_ < 4) return false;
+  // The four digits after "\\u".
+  std::optional<unsigned> ParseHex() {
+    if (text_.size() - at_ < 4) return std::nullopt;
     unsigned code = 0;
     for (int i = 0; i < 4; ++i) {
       const size_t digit = std::string_view("0123456789abcdefABCDEF").find(text_[at_++]);
-      if (digit == std::string_view::npos) return false;
+      if (digit == std::string_view::npos) return std::nullopt;
       code = code * 16 + static_cast<unsigned>(digit < 16 ? digit : digit - 6);
     }
-    AppendUtf8(code, out);
+    return code;
+  }
+
+  // The character behind "\\u", which may be a pair of surrogates; half a pair is U+FFFD.
+  bool ParseCode(std::string* out) {
+    std::optional<unsigned> code = ParseHex();
+    if (!code) return false;
+    if (*code >= 0xD800 && *code < 0xE000) {
+      const size_t after = at_;
+      unsigned character = kReplacement;
+      if (*code < 0xDC00 && text_.substr(at_).starts_with("\\u")) {
+        at_ += 2;
+        const std::optional<unsigned> low = ParseHex();
+        if (low && *low >= 0xDC00 && *low < 0xE000)
+          character = 0x10000 + ((*code - 0xD800) << 10) + (*low - 0xDC00);
+      }
+      if (character == kReplacement) at_ = after;
+      code = character;
+    }
+    AppendUtf8(*code, out);
     return true;
   }
 
@@ -177,6 +203,13 @@ std::string EscapeControls(std::string_view document) {
   }
   return out;
 }
+
+JsonValue::JsonValue() = default;
+JsonValue::~JsonValue() = default;
+JsonValue::JsonValue(const JsonValue&) = default;
+JsonValue& JsonValue::operator=(const JsonValue&) = default;
+JsonValue::JsonValue(JsonValue&&) noexcept = default;
+JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
   for (const auto& [key, value] : members) {

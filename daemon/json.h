@@ -28,6 +28,14 @@ struct JsonValue {
   std::vector<JsonValue> items;
   std::vector<std::pair<std::string, JsonValue>> members;
 
+  // In json.cc, where the type is complete: clang 14 needs that for the vector of pairs.
+  JsonValue();
+  ~JsonValue();
+  JsonValue(const JsonValue&);
+  JsonValue& operator=(const JsonValue&);
+  JsonValue(JsonValue&&) noexcept;
+  JsonValue& operator=(JsonValue&&) noexcept;
+
   // The member of that name, or null.
   const JsonValue* Find(std::string_view name) const;
   // The member's text, or "" when there is none.

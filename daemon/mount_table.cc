@@ -68,7 +68,7 @@ bool ParseLine(std::string_view line, MountEntry* entry) {
   entry->type = Unescape(fields[dash + 1]);
   entry->source = Unescape(fields[dash + 2]);
   entry->super_options = std::string(fields[dash + 3]);
-  return true;
+  return !entry->type.empty();
 }
 
 }  // namespace

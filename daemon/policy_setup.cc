@@ -125,6 +125,9 @@ std::optional<std::vector<IdRange>> ValueReader::ReadMap(const std::string& text
   std::vector<std::string> words = Split(text, '/');
   const bool same = words.back() == "same";
   if (same) words.pop_back();
+  // Before the words are read: each that is no name is compared with the names that there are.
+  if (words.size() > kMaxIdRanges)
+    return Wrong(words[kMaxIdRanges], WhyNot(IdRangeFault::Kind::kTooMany));
   std::vector<IdRange> ranges;
   for (const std::string& word : words) {
     if (const std::optional<IdRange> range = ReadRange(word, names)) ranges.push_back(*range);

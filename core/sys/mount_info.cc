@@ -44,6 +44,7 @@ bool ParseLine(std::string_view line, MountLine* mount) {
   mount->device = makedev(major, minor);
   mount->root = Take(line, ' ');
   mount->point = Take(line, ' ');
+  Take(line, ' ');  // the mount's options
   while (!line.empty() && Take(line, ' ') != "-") {
   }
   mount->type = Take(line, ' ');

@@ -333,12 +333,14 @@ TEST(ParseMountLines, TakesWhatItNeedsAndLeavesOddLinesOut) {
       "37 35 0:300 / /b rw - fuse.sshfs host: rw\n"
       "x 35 0:3 / /c rw - tmpfs none rw\n"
       "38 35 0 / /d rw - tmpfs none rw\n"
+      "41 35 0:4 / /f - shared:1 - proc none rw\n"
       "39 35 0:3 / /e rw shared:1\n"
       "\n"
       "40");
   const std::vector<MountLine> expected = {
       {36, makedev(98, 0), "/root", "/mnt\\040a", "ext4"},
       {37, makedev(0, 300), "/", "/b", "fuse.sshfs"},
+      {41, makedev(0, 4), "/", "/f", "proc"},
   };
   EXPECT_EQ(lines, expected);
 }

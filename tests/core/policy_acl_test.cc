@@ -118,6 +118,15 @@ TEST(AclOfAPolicy, GivesWhatTheForcedModePromises) {
   EXPECT_EQ(set.error(), Errno(EPERM));
 }
 
+// The kernel lets nobody store such an ACL; a file system below SRC may show it all the same.
+TEST(AclOfAPolicy, OfEntriesThatAreThereTwiceBothLimitUnknownIds) {
+  const Policy policy(Mapped());
+  std::vector<std::byte> value = Encode({{kOther, 0}, {kUser, 7, 5}, {kMask, 7}, {kOther, 4}});
+  ASSERT_TRUE(policy.AclToCaller(kAccessAcl, FileOf(1000, 1000), value).ok());
+  EXPECT_EQ(Decode(value),
+            (std::vector<Entry>{{kOther, 0}, {kUser, 0, kOverflowId}, {kMask, 7}, {kOther, 4}}));
+}
+
 TEST(AclOfAPolicy, WhatIsNoAclIsRefused) {
   const Policy policy(Mapped());
   std::vector<std::byte> good = Encode({{kUserObject, 6}});

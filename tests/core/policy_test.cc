@@ -383,6 +383,11 @@ TEST(NamePatterns, MatchExactNamesAndPatterns) {
   for (const char* name : {".gitignore", "git", "x.keys", "core.x", "axb", "KEY.KEY"})
     EXPECT_FALSE(patterns.Match(name)) << name;
   EXPECT_TRUE(NamePatterns().empty());
+  // A directory keeps its own names.
+  const NamePatterns dots(std::vector<std::string>{".*"});
+  EXPECT_TRUE(dots.Match(".git"));
+  EXPECT_FALSE(dots.Match("."));
+  EXPECT_FALSE(dots.Match(".."));
 }
 
 TEST(Policy, HiddenNamesAreNotThereAndCannotBeMade) {

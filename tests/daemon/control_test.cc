@@ -73,6 +73,17 @@ TEST(ControlProtocol, NamesTellConnectionsAndDaemonsApart) {
   EXPECT_FALSE(IsControlSocketName("0-42-", 0, 42));
 }
 
+// Whoever may write to the directory of the sockets gives names in it.
+TEST(ControlProtocol, OnlyANameThatADaemonGivesIsOne) {
+  EXPECT_TRUE(IsControlSocketName("0-42-1000.sock"));
+  for (const char* name :
+       {"--.sock", "0-42-.sock", "0-42-x.sock", "0-42-1-2.sock", "0-42-1000", "0-42-1000.sock.sock",
+        "00-42-1000.sock", "0-42--1.sock", "0-42-../../x.sock", "4294967296-0-1.sock"}) {
+    EXPECT_FALSE(IsControlSocketName(name)) << name;
+    EXPECT_FALSE(IsControlSocketName(name, 0, 42)) << name;
+  }
+}
+
 class ControlSocketTest : public testing::Test {
  protected:
   void SetUp() override {

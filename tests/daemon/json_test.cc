@@ -34,6 +34,21 @@ TEST(ParseJson, ReadsWhatWasQuoted) {
   }
 }
 
+TEST(ParseJson, StringsAreUtf8WhateverWasEscaped) {
+  const auto text_of = [](const char* document) {
+    const std::optional<JsonValue> value = ParseJson(document);
+    return value ? value->text : "none";
+  };
+  const std::string replacement = "\xEF\xBF\xBD";
+  EXPECT_EQ(text_of("\"\\ud83d\\ude00\""), "\xF0\x9F\x98\x80");
+  EXPECT_EQ(text_of("\"\\udbff\\udfff\""), "\xF4\x8F\xBF\xBF");
+  EXPECT_EQ(text_of("\"\\ud83d\""), replacement);
+  EXPECT_EQ(text_of("\"\\ude00x\""), replacement + "x");
+  EXPECT_EQ(text_of("\"\\ud83d\\u0041\""), replacement + "A");
+  EXPECT_EQ(text_of("\"\\ud83d\\ud83d\\ude00\""), replacement + "\xF0\x9F\x98\x80");
+  EXPECT_EQ(text_of("\"\\ud83d\\u00\""), "none");
+}
+
 TEST(ParseJson, ReadsNestedDocuments) {
   const std::optional<JsonValue> value = ParseJson(
       " {\"a\": {\"count\": 3, \"errors\": -1.5e3}, \"b\": [true, null, \"x\"], \"c\": {}} ");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/helper_call.h"
 #include "daemon/remount.h"
 
 namespace shuntfs {

@@ -59,9 +59,9 @@ TEST(MountTable, KnowsTheOwner) {
 }
 
 TEST(MountTable, LeavesOutWhatIsNotALine) {
-  for (const char* text :
-       {"", "\n\n", "nonsense", "1 2 3 4 5 6 7 8 9 10", "1 2 0:x / /m rw - t s o",
-        "1 2 0:1 / /m rw shared:1 master:2 x y", "1 2 0:1:2 / /m rw - t s o extra"}) {
+  for (const char* text : {"", "\n\n", "nonsense", "1 2 3 4 5 6 7 8 9 10",
+                           "1 2 0:x / /m rw - t s o", "1 2 0:1 / /m rw shared:1 master:2 x y",
+                           "1 2 0:1:2 / /m rw - t s o extra", "1 2 0:1 / /m rw -  s o extra"}) {
     EXPECT_TRUE(ParseMountInfo(text).empty()) << text;
   }
 }

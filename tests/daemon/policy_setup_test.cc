@@ -110,6 +110,15 @@ TEST(ResolvePolicy, SaysWhatIsWrong) {
   }
 }
 
+// Each was compared with every name of the system, and told in a line of its own.
+TEST(ResolvePolicy, TooManyRangesAreRefusedUnread) {
+  std::string words = "x:y";
+  for (int i = 0; i < 100'000; ++i) words += "/x:y";
+  const absl::StatusOr<PolicyOptions> policy = Resolve("map_users=" + words);
+  EXPECT_EQ(policy.status().message(),
+            "option \"map_users\" is \"x:y\": it is one range too many; 340 are possible");
+}
+
 TEST(ResolvePolicy, WithoutRootNobodyActsAsOthers) {
   for (const char* words : {"map_users=1:1", "map_groups=1:1", "create_user=1", "create_group=1",
                             "squash=root", "squash=all"}) {
