@@ -633,6 +633,8 @@ PathFd InodeTable::Install(Inode* inode, UniqueFd fd) {
   if (full && EvictPathFds() == 0 && !inode->path_fd_.must_keep()) return PathFd(std::move(fd));
   if (inode->path_fd_.Install(fd.get())) {
     path_fds_.fetch_add(1, std::memory_order_relaxed);
+    cached_.Add(inode->nodeid_);
+    cached_.Arm();
     return PathFd(inode, fd.release());
   }
   const int borrowed = inode->path_fd_.Borrow();  // another thread was first
@@ -645,21 +647,46 @@ int InodeTable::EvictPathFds() {
   return evicted > 0 ? evicted : EvictPathFds(Pin::kPreferred);
 }
 
-// A clock: an unused descriptor that was used since the last round gets another round.
+// An unused descriptor that was used since the last round gets another round.
 int InodeTable::EvictPathFds(Pin weakest) {
-  const uint32_t end = slots_.end();
   int evicted = 0;
-  for (uint64_t step = 0; step < 2ULL * end && evicted < kPathFdEvictBatch; ++step) {
-    const uint32_t index = evict_hand_.fetch_add(1, std::memory_order_relaxed) % end;
-    int fd = -1;
-    slots_.VisitSlot(index,
-                     [&fd, weakest](Inode* inode) { fd = inode->path_fd_.TakeIdle(weakest); });
-    if (fd < 0) continue;
-    close(fd);
-    path_fds_.fetch_sub(1, std::memory_order_relaxed);
-    ++evicted;
+  for (size_t step = 2 * cached_.size(); step > 0 && evicted < kPathFdEvictBatch; --step) {
+    const NodeId nodeid = cached_.Take();
+    if (nodeid.value() == 0) break;
+    const Aged aged = Age(nodeid, weakest);
+    if (aged.fd >= 0) ++evicted;
+    if (aged.cached) cached_.Add(nodeid);
   }
   return evicted;
+}
+
+void InodeTable::CloseIdlePathFds() {
+  cached_.Disarm();
+  bool more = false;
+  for (size_t left = cached_.size(); left > 0; --left) {
+    const NodeId nodeid = cached_.Take();
+    if (nodeid.value() == 0) break;
+    const Aged aged = Age(nodeid, Pin::kNone);
+    if (!aged.cached) continue;
+    cached_.Add(nodeid);
+    more = more || !aged.pinned;
+  }
+  if (more) cached_.Arm();
+}
+
+InodeTable::Aged InodeTable::Age(NodeId nodeid, Pin weakest) {
+  Aged aged;
+  slots_.VisitSlot(static_cast<uint32_t>(nodeid.value()), [nodeid, weakest, &aged](Inode* inode) {
+    if (inode->nodeid_ != nodeid) return;
+    aged.fd = inode->path_fd_.TakeIdle(weakest);
+    aged.cached = inode->path_fd_.has_fd();
+    aged.pinned = inode->path_fd_.pin() != Pin::kNone;
+  });
+  if (aged.fd >= 0) {
+    close(aged.fd);
+    path_fds_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return aged;
 }
 
 }  // namespace shuntfs

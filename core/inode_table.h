@@ -4,10 +4,10 @@
 // and birth time. It is reached by an O_PATH descriptor when one is cached, and otherwise by its
 // location: the directory and name where it was last seen, opened component by component without
 // following symlinks and accepted only if it is still the same file. So a tree of millions of files
-// needs no descriptor for each, and near the descriptor limit the least recently used ones are
-// given back. A file that was moved in SRC is reached by the descriptor of whoever has it open, or
-// by the handle that its file system gave for it when it was first seen (SourceHandle). If that
-// fails as well, ESTALE makes the kernel look the path up again.
+// needs no descriptor for each. Descriptors that are not used are closed after seconds, and near
+// the descriptor limit at once. A file that was moved in SRC is reached by the descriptor of
+// whoever has it open, or by the handle that its file system gave for it when it was first seen
+// (SourceHandle). If that fails as well, ESTALE makes the kernel look the path up again.
 //
 // Ownership: the table owns inodes. Each lives as long as it has references: one per lookup the
 // kernel counts, one per inode whose location is in it, one per FindHeld or Hold, one while it is
@@ -34,6 +34,7 @@
 #include "core/base/limits.h"
 #include "core/base/unique_fd.h"
 #include "core/device_table.h"
+#include "core/path_fd_queue.h"
 #include "core/path_fd_slot.h"
 #include "core/remembered_inodes.h"
 #include "core/slot_table.h"
@@ -215,6 +216,10 @@ class InodeTable {
 
   // Gives back up to kPathFdEvictBatch cached descriptors; how many it were.
   int EvictPathFds();
+  // Closes the cached descriptors that nobody has used since the last call. To be called when
+  // idle_fd() is readable, by one thread.
+  void CloseIdlePathFds();
+  int idle_fd() const { return cached_.timer_fd(); }
 
   // The inodes that there are: those that the kernel holds, those that are remembered, and the
   // directories above them.
@@ -263,6 +268,13 @@ class InodeTable {
   void Drop(Inode* inode, uint64_t count);
 
   int EvictPathFds(Pin weakest);
+  // What became of an entry of `cached_`.
+  struct Aged {
+    int fd = -1;          // taken out of the inode; to be closed
+    bool cached = false;  // the inode has a descriptor still
+    bool pinned = false;
+  };
+  Aged Age(NodeId nodeid, Pin weakest);
   // Opens the inode by its location, and that of its ancestors as far as they have no descriptor.
   Result<PathFd> OpenByLocation(Inode* inode);
   // Opens the inode wherever it is now: by a descriptor that has it open, or by its handle.
@@ -292,7 +304,7 @@ class InodeTable {
   RememberedInodes remembered_;
   std::atomic<uint64_t> held_count_{0};
   std::atomic<uint64_t> path_fds_{0};
-  std::atomic<uint32_t> evict_hand_{0};
+  PathFdQueue cached_;
 };
 
 }  // namespace shuntfs

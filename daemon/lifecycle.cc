@@ -70,13 +70,14 @@ int Lifecycle::Run() {
 }
 
 void Lifecycle::WaitForEvents() {
-  std::array<pollfd, 6> fds = {{{signal_fd_, POLLIN, 0},
+  std::array<pollfd, 7> fds = {{{signal_fd_, POLLIN, 0},
                                 {unmounter_.poll_fd(), POLLIN, 0},
                                 {joiner_.poll_fd(), POLLIN, 0},
                                 // Stays readable for ever once it is: looked at only until then.
                                 {ended_seen_ ? -1 : hooks_.ended_fd, POLLIN, 0},
                                 {control_ ? control_->poll_fd() : -1, POLLIN, 0},
-                                {hooks_.metrics ? hooks_.metrics->poll_fd() : -1, POLLIN, 0}}};
+                                {hooks_.metrics ? hooks_.metrics->poll_fd() : -1, POLLIN, 0},
+                                {hooks_.idle_fd, POLLIN, 0}}};
   int timeout_ms = -1;
   if (const std::optional<Clock::time_point> wake = NextWake()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake - Clock::now()).count();
@@ -90,6 +91,7 @@ void Lifecycle::WaitForEvents() {
   if (fds[1].revents != 0) CollectUnmount();
   if (fds[2].revents != 0) CollectJoin();
   if (fds[3].revents != 0) ConnectionEnded();
+  if (fds[6].revents != 0) hooks_.close_idle();
   if (control_ != nullptr) {
     control_->Serve([this](ControlCommand command) { return Answer(command); });
   }

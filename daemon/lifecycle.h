@@ -25,7 +25,10 @@ namespace shuntfs {
 // What the loop acts on: the server and the mount in the daemon, fakes in tests. Those marked so
 // run on a helper thread and may block.
 struct LifecycleHooks {
-  int ended_fd = -1;                                 // Readable once the connection has ended.
+  int ended_fd = -1;  // Readable once the connection has ended.
+  // Readable when `close_idle` is to be called; -1: never.
+  int idle_fd = -1;
+  std::function<void()> close_idle;                  // Server::CloseIdleDescriptors
   std::function<void()> begin_stop;                  // Server::BeginStop
   std::function<absl::Status()> join;                // Server::Join; helper
   std::function<UnmountOutcome(bool lazy)> unmount;  // helper

@@ -354,6 +354,8 @@ int RunMountSession(const MountRequest& request, ReadyReport report) {
 
   LifecycleHooks hooks;
   hooks.ended_fd = server.ended_fd();
+  hooks.idle_fd = server.idle_fd();
+  hooks.close_idle = [&server] { server.CloseIdleDescriptors(); };
   hooks.begin_stop = [&server] { server.BeginStop(); };
   hooks.join = [&server] { return server.Join(); };
   hooks.unmount = [&mount](bool lazy) { return mount.Unmount(lazy); };

@@ -76,6 +76,10 @@ class Server {
 
   // Readable once the connection has ended: unmounted, aborted or broken.
   int ended_fd() const { return connection_->ended_fd(); }
+  // Readable when descriptors of files that nobody uses are to be closed: CloseIdleDescriptors, on
+  // the control thread, at any time until the end of the server.
+  int idle_fd() const { return fs_->inodes().idle_fd(); }
+  void CloseIdleDescriptors() { fs_->inodes().CloseIdlePathFds(); }
   // What is in flight is answered, nothing new is taken; the connection ends when Join returns.
   void BeginStop();
   // Asks every thread for a sign of life; who has not given one since. Not after BeginStop or Join.

@@ -62,6 +62,10 @@ inline constexpr uint64_t kPathFdShareDenominator = 2;
 // How many cached inode descriptors one run of the evicter gives back.
 inline constexpr int kPathFdEvictBatch = 64;
 
+// A cached inode descriptor that nobody has used for this long, and at most for twice as long, is
+// closed: a file that is removed in SRC is then freed, and a file system below SRC can be unmounted.
+inline constexpr int kPathFdIdleMs = 2000;
+
 // Shrinking a file by more than this can take long enough to be felt by the other requests of the
 // CPU, so the slow pool does it. ext4 frees about 1 GiB in 10 ms.
 inline constexpr uint64_t kLargeFileBytes = 256ULL << 20;

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <memory>
@@ -175,6 +177,31 @@ TEST_F(InodeTableTest, IsReachedAgainThroughManyDirectories) {
   EXPECT_EQ(table_->path_fds(), 1u) << "only the root's descriptor is kept";
   EXPECT_TRUE(Reaches(file));
   EXPECT_LE(table_->path_fds(), 2u);
+}
+
+TEST_F(InodeTableTest, DescriptorsThatNobodyUsesAreClosed) {
+  for (const char* name : {"a", "b", "gone"}) tree_.File(name);
+  Make();
+  pollfd idle = {table_->idle_fd(), POLLIN, 0};
+  EXPECT_TRUE(Reaches(Lookup("a")));
+  Inode* gone = Lookup("gone");
+  ASSERT_EQ(BeginRemoval("gone"), gone);
+  tree_.Remove("gone");
+  table_->EndRemoval(gone, /*removed=*/true, table_->root(), "gone");
+  EXPECT_EQ(table_->path_fds(), 3u);
+  ASSERT_EQ(poll(&idle, 1, 60'000), 1);
+  table_->CloseIdlePathFds();
+  EXPECT_EQ(table_->path_fds(), 3u) << "they were used in this period";
+  ASSERT_EQ(poll(&idle, 1, 60'000), 1);
+  table_->CloseIdlePathFds();
+  EXPECT_EQ(table_->path_fds(), 2u) << "the file without a name keeps its own";
+  EXPECT_TRUE(Reaches(gone));
+  itimerspec timer{};
+  ASSERT_EQ(timerfd_gettime(table_->idle_fd(), &timer), 0);
+  EXPECT_EQ(timer.it_value.tv_sec + timer.it_value.tv_nsec, 0) << "nothing is left to look for";
+  EXPECT_TRUE(Reaches(Lookup("b")));
+  ASSERT_EQ(timerfd_gettime(table_->idle_fd(), &timer), 0);
+  EXPECT_NE(timer.it_value.tv_sec + timer.it_value.tv_nsec, 0);
 }
 
 TEST_F(InodeTableTest, EvictionLeavesDescriptorsInUse) {

@@ -1,6 +1,8 @@
 // What the daemon keeps for the files and directories that programs use.
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,6 +36,21 @@ TEST_F(Ops, DirectoriesThatSwapTheirPlacesInTheSourceAreForgotten) {
     WriteFile("/proc/sys/vm/drop_caches", "2");
     return Status().resources["inodes"] <= before;
   })) << Status().resources["inodes"];
+}
+
+// getxattr(2), which `ls -l` does for each file, opens it in SRC. The descriptor must not keep what
+// is mounted there busy.
+TEST_F(Ops, AFileSystemBelowTheSourceIsNotKeptBusy) {
+  Serves("GETXATTR");
+  ASSERT_EQ(mkdir(Src("inside").c_str(), 0755), 0);
+  ASSERT_EQ(mount("tmpfs", Src("inside").c_str(), "tmpfs", 0, "size=1m,mode=0755"), 0);
+  if (plain()) Remount("");
+  WriteFile(Src("inside/file"), "content");
+  char value[64];
+  EXPECT_EQ(getxattr(Mnt("inside/file").c_str(), "user.none", value, sizeof(value)), -1);
+  EXPECT_TRUE(Eventually([] {
+    return umount2(Src("inside").c_str(), plain() ? MNT_DETACH : 0) == 0;
+  })) << std::strerror(errno);
 }
 
 // The kernel asks each time.
