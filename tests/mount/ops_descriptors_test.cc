@@ -1,5 +1,6 @@
 // What the daemon keeps for the files and directories that programs use.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -81,6 +82,54 @@ TEST_F(Uncached, WhatTheSourceMovesGoesOn) {
   EXPECT_EQ(fstatat(file.get(), "", &info, AT_EMPTY_PATH), 0) << std::strerror(errno);
   EXPECT_EQ(ReadFile("/proc/self/fd/" + std::to_string(file.get())), "content");
   EXPECT_EQ(ReadFile(Mnt("f")), "another");
+}
+
+// overlayfs copies a file when it is changed for the first time; it stays the same file, with the
+// same locks.
+TEST_F(Uncached, AFileThatOverlayfsCopiesUpStaysOneFile) {
+  Serves("OPEN");
+  for (const char* name : {"layers", "merged"}) ASSERT_EQ(mkdir(Src(name).c_str(), 0755), 0);
+  ASSERT_EQ(mount("tmpfs", Src("layers").c_str(), "tmpfs", 0, "size=4m"), 0);
+  for (const char* name : {"layers/lower", "layers/upper", "layers/work"})
+    ASSERT_EQ(mkdir(Src(name).c_str(), 0755), 0);
+  WriteFile(Src("layers/lower/f"), "content");
+  const std::string layers = "lowerdir=" + Src("layers/lower") +
+                             ",upperdir=" + Src("layers/upper") + ",workdir=" + Src("layers/work");
+  ASSERT_EQ(mount("overlay", Src("merged").c_str(), "overlay", 0, layers.c_str()), 0)
+      << std::strerror(errno);
+  if (plain()) Remount("");
+  {
+    const File before(Mnt("merged/f"), O_RDONLY);
+    ASSERT_EQ(flock(before.get(), LOCK_EX), 0);
+    struct stat lower = {};
+    struct stat upper = {};
+    ASSERT_EQ(fstat(before.get(), &lower), 0);
+    ASSERT_EQ(chmod(Mnt("merged/f").c_str(), 0600), 0) << std::strerror(errno);
+    EXPECT_EQ(access(Src("layers/upper/f").c_str(), F_OK), 0) << "it was not copied up";
+    const File after(Mnt("merged/f"), O_RDONLY);
+    ASSERT_EQ(fstat(after.get(), &upper), 0);
+    EXPECT_EQ(lower.st_ino, upper.st_ino);
+    EXPECT_EQ(flock(after.get(), LOCK_EX | LOCK_NB), -1) << "two files";
+    EXPECT_EQ(errno, EWOULDBLOCK);
+  }
+  EXPECT_TRUE(Eventually([] { return umount2(Src("merged").c_str(), MNT_DETACH) == 0; }));
+  EXPECT_TRUE(Eventually([] { return umount2(Src("layers").c_str(), MNT_DETACH) == 0; }));
+}
+
+// A bind mount below SRC shows the same file a second time.
+TEST_F(Uncached, AFileOnABindMountIsOneFile) {
+  Serves("OPEN");
+  for (const char* name : {"d", "again"}) ASSERT_EQ(mkdir(Src(name).c_str(), 0755), 0);
+  WriteFile(Src("d/f"), "content");
+  ASSERT_EQ(mount(Src("d").c_str(), Src("again").c_str(), nullptr, MS_BIND, nullptr), 0);
+  if (plain()) Remount("");
+  {
+    const File one(Mnt("d/f"), O_RDWR);
+    const File other(Mnt("again/f"), O_RDWR);
+    ASSERT_EQ(flock(one.get(), LOCK_EX), 0);
+    EXPECT_EQ(flock(other.get(), LOCK_EX | LOCK_NB), -1) << "two files";
+  }
+  EXPECT_EQ(umount2(Src("again").c_str(), MNT_DETACH), 0);
 }
 
 // While it is open its own descriptor leads to it.
