@@ -68,6 +68,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
   device.in_memory = fs_type == "tmpfs";
+  device.mounts_on_demand = fs_type == "autofs";
   device.birth_changes = fs_type == "overlay";
   device.may_hash_offsets = fs_type.starts_with("ext") || fs_type == "overlay";
   // An open file cannot be asked, so a type that is not known does without.

@@ -64,6 +64,8 @@ struct BackingDevice {
   // A file gets another birth time when it is written for the first time (overlayfs copies it up),
   // and keeps its number.
   bool birth_changes = false;
+  // autofs: a directory can stand for a file system that is mounted when somebody enters it.
+  bool mounts_on_demand = false;
   // Offsets of a listing can be those that core/directory_offsets.h tells of.
   bool may_hash_offsets = false;
   bool has_handles = false;  // its files have handles that can be opened (SourceHandle)

@@ -510,6 +510,25 @@ Result<FileStatus> InodeTable::Status(Inode* inode) {
   return StatusOf(path->get());
 }
 
+Outcome InodeTable::Enter(Inode* directory) {
+  if (!directory->device_->mounts_on_demand) return Ok();
+  char name[kNameMax + 1];
+  Inode* parent = LocationOf(directory, name);
+  if (parent == nullptr) return Ok();
+  Result<FileStatus> status = Errno(ESTALE);
+  {
+    const Result<PathFd> above = Open(parent);
+    if (above.ok()) {
+      // O_DIRECTORY is what makes the kernel mount (fs/namei.c, follow_automount).
+      const UniqueFd entered(openat(above->get(), name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+      status = entered.valid() ? StatusOf(entered.get()) : Result<FileStatus>(Errno::Last());
+    }
+  }
+  Release(parent);
+  if (!status.ok()) return status.error();
+  return devices_.IsOf(*directory->device_, *status) ? Ok() : Errno(ESTALE);
+}
+
 Result<FileStatus> InodeTable::StatusByLocation(Inode* inode) {
   char name[kNameMax + 1];
   Inode* parent = LocationOf(inode, name);

@@ -195,6 +195,9 @@ class InodeTable {
   void AddOpenFd(Inode* inode, int fd);
   void RemoveOpenFd(Inode* inode, int fd);
 
+  // Somebody enters the directory: what autofs mounts there on demand is mounted. ESTALE: that is
+  // in the directory's place now. Without effect on other file systems. May block.
+  Outcome Enter(Inode* directory);
   // The inode's status now, without opening it when its location will do. Errors as Open.
   Result<FileStatus> Status(Inode* inode);
 

@@ -198,6 +198,8 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
 Action OpOpendir(FileSystem& fs, Call& call) {
   Inode* inode = fs.inodes().Find(call.request.nodeid());
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
+  if (const Outcome entered = fs.inodes().Enter(inode); !entered.ok())
+    return Action::Error(entered.error());
   auto file = std::make_unique<OpenFile>();
   {
     const Result<PathFd> path = fs.inodes().Open(inode);

@@ -52,6 +52,8 @@ Action OpLookup(FileSystem& fs, Call& call) {
   if (parent->device().may_block && !call.may_block) return Action::Offload();
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
+  if (const Outcome entered = fs.inodes().Enter(parent); !entered.ok())
+    return Action::Error(entered.error());
   std::optional<Result<abi::EntryOut>> found;
   {
     const Result<PathFd> directory = fs.inodes().Open(parent);
