@@ -134,6 +134,15 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .help = "the kernel checks modes and ACLs (the default of root)",
      .details = "Without it everybody who may enter acts with the rights of who mounted.",
      .apply = [](V v, O o) { o->default_permissions = v.on; }},
+    {.name = "allow_pseudo_filesystems",
+     .kind = kSwitch,
+     .section = OptionSection::kMount,
+     .default_text = "off",
+     .help = "serve procfs, sysfs and other interfaces of the kernel, at SRC or below it",
+     .details = "Such file systems decide by who opens a file, and that is the daemon: with this "
+                "option, users do there what root may do. Without it such a SRC is refused, and "
+                "such directories below SRC answer EACCES.",
+     .apply = [](V v, O o) { o->allow_pseudo_filesystems = v.on; }},
     {.name = "fsname",
      .section = OptionSection::kMount,
      .default_text = "SRC",

@@ -23,6 +23,7 @@ struct Options {
   bool noatime = false;
   std::optional<bool> allow_other;
   bool allow_root = false;
+  bool allow_pseudo_filesystems = false;
   std::optional<bool> default_permissions;
   std::optional<std::string> fsname;
   double entry_timeout_s = 1;

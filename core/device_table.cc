@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/sys/pseudo_file_systems.h"
 #include "core/sys/source_handle.h"
 
 namespace shuntfs {
@@ -67,6 +68,8 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
                                   [&fs_type](const Kind& k) { return k.type == fs_type; });
   const bool local = kind != std::end(kLocal);
   device.may_block = !local;
+  device.pseudo = IsPseudoType(fs_type);
+  device.type_known = !fs_type.empty();
   device.in_memory = fs_type == "tmpfs";
   device.mounts_on_demand = fs_type == "autofs";
   device.birth_changes = fs_type == "overlay";

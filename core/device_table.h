@@ -53,6 +53,10 @@ struct BackingDevice {
   uint64_t subvolume = 0;
   bool may_block =
       false;  // answers can take for ever (network, FUSE, unknown): never called on a ring thread
+  // An interface of the kernel (core/sys/pseudo_file_systems.h). With an unknown type, as that of a
+  // mount which is not in the list, only the file system itself can tell.
+  bool pseudo = false;
+  bool type_known = false;
   bool wants_flush = false;
   bool in_memory = false;  // tmpfs: reads and writes never wait for a device
   // FUSE: of a direct write that was taken in part, only a system call tells how much; io_uring's

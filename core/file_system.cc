@@ -9,6 +9,7 @@
 #include "core/ops.h"
 #include "core/reply.h"
 #include "core/sys/proc_fd.h"
+#include "core/sys/pseudo_file_systems.h"
 
 namespace shuntfs {
 namespace {
@@ -112,6 +113,9 @@ Result<std::unique_ptr<FileSystem>> FileSystem::Create(UniqueFd source,
   if (ProcFdDirectory() < 0) return Errno::Last();
   const Result<FileStatus> status = StatusOf(source.get());
   if (!status.ok()) return status.error();
+  const Result<std::string_view> pseudo_type = PseudoTypeAt(source.get(), "");
+  if (!pseudo_type.ok()) return pseudo_type.error();
+  if (!pseudo_type->empty() && !options.allow_pseudo_filesystems) return Errno(EACCES);
   std::unique_ptr<FileSystem> fs(new FileSystem(options));
   while (fs->generation_ == 0) {
     if (getrandom(&fs->generation_, sizeof(fs->generation_), 0) < 0 && errno != EINTR)

@@ -123,6 +123,7 @@ Action OpGetxattr(FileSystem& fs, Call& call) {
   const size_t room = std::min<size_t>(in.size, call.reply.size());
   // The name lies where the value will: the kernel of the backing call reads all of it before it
   // writes, and nobody may look at it afterwards.
+  const bool is_acl = IsAcl(*name);
   const bool default_acl = *name == kDefaultAcl;
   const bool changes_acl = ChangesAcl(fs, *name);
   ssize_t found = -1;
@@ -130,6 +131,9 @@ Action OpGetxattr(FileSystem& fs, Call& call) {
     found = getxattr(FdPath(path->get()).c_str(), name->data(), call.reply.data(), room);
     return found < 0 ? Outcome(Errno::Last()) : Ok();
   });
+  // The kernel checks everybody but the owner by the ACL. It takes this for "none", and any other
+  // error, as that of a file system without ACLs, for the result of the check.
+  if (is_acl && !got.ok() && got.error() == Errno(EOPNOTSUPP)) return Action::Error(Errno(ENODATA));
   if (!got.ok()) return Action::Error(got.error());
   if (found > 0 && room > 0 && changes_acl) {
     const Result<FileStatus> status = StatusOf(path->get());

@@ -1,6 +1,7 @@
 #include "core/reply.h"
 
 #include "core/base/limits.h"
+#include "core/sys/pseudo_file_systems.h"
 
 namespace shuntfs {
 namespace {
@@ -76,6 +77,20 @@ abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus
   return entry;
 }
 
+namespace {
+
+// Whether the file system that `name` in `parent_fd` is on may be entered. May wait for it.
+Outcome MayEnter(const FileSystem& fs, const BackingDevice& device, int parent_fd,
+                 const char* name) {
+  if (fs.options().allow_pseudo_filesystems) return Ok();
+  if (device.type_known) return device.pseudo ? Outcome(Errno(EACCES)) : Ok();
+  const Result<std::string_view> pseudo_type = PseudoTypeAt(parent_fd, name);
+  if (!pseudo_type.ok()) return pseudo_type.error();
+  return pseudo_type->empty() ? Ok() : Outcome(Errno(EACCES));
+}
+
+}  // namespace
+
 std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& call, Inode* parent,
                                                  int parent_fd, const char* name) {
   // A directory of another FUSE mount can list longer names than any path may have.
@@ -87,12 +102,17 @@ std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& cal
   if (!status.ok()) return status.error();
   const DeviceRef* device = &parent->device_ref();
   Result<DeviceRef> found = Errno(0);
-  if (!fs.devices().IsOf(**device, *status)) {
+  const bool leaves_parent = !fs.devices().IsOf(**device, *status);
+  if (leaves_parent) {
     found = fs.devices().Find(*status, parent_fd, name);
     if (!found.ok()) return found.error();
     device = &*found;
   }
   if ((*device)->may_block && !call.may_block) return std::nullopt;
+  if (leaves_parent) {
+    const Outcome entered = MayEnter(fs, **device, parent_fd, name);
+    if (!entered.ok()) return entered.error();
+  }
   const Inode* inode = fs.inodes().Lookup(*status, *device, parent, name, parent_fd);
   if (inode == nullptr) return Errno(ENOMEM);
   return EntryOf(fs, *inode, *status);

@@ -36,6 +36,7 @@ abi::EntryOut EntryOf(const FileSystem& fs, const Inode& inode, const FileStatus
 
 // Looks up `name` in the open directory `parent_fd`, counts the lookup and gives the entry. No
 // value: the file lies on a file system that may block, and the call may not; nothing was counted.
+// EACCES: it lies on a pseudo file system, which are not served.
 // No errno says that, because the backing file system may answer with any.
 std::optional<Result<abi::EntryOut>> LookupEntry(FileSystem& fs, const Call& call, Inode* parent,
                                                  int parent_fd, const char* name);

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/base/unique_fd.h"
+#include "core/sys/pseudo_file_systems.h"
 #include "daemon/mount_table.h"
 #include "daemon/path_probe.h"
 #include "daemon/unmount.h"
@@ -60,6 +61,21 @@ absl::StatusOr<std::string> ResolveSource(const std::string& source) {
         absl::StrFormat("the source %s is not a directory; name a directory", source));
   }
   return std::string(resolved.get());
+}
+
+absl::Status CheckSourceType(const std::string& source) {
+  const Result<std::string_view> pseudo_type = PseudoTypeAt(AT_FDCWD, source.c_str());
+  if (!pseudo_type.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("the file system of the source %s cannot be asked for its type: %s", source,
+                        std::strerror(pseudo_type.error().value())));
+  }
+  if (pseudo_type->empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the source %s is on a file system of type %s, an interface of the kernel that decides by "
+      "who opens a file, and that would be the daemon; name another directory, or add the option "
+      "\"allow_pseudo_filesystems\"",
+      source, *pseudo_type));
 }
 
 bool IsDead(const std::string& mountpoint) {
@@ -207,7 +223,8 @@ absl::Status CheckContainment(const std::string& source, const std::string& moun
   return absl::OkStatus();
 }
 
-absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint) {
+absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint,
+                                      bool allow_pseudo_filesystems) {
   const absl::StatusOr<MountTable> table = ReadMountTable();
   if (!table.ok()) return table.status();
   MountPaths paths;
@@ -224,6 +241,9 @@ absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::stri
   resolved = ResolveSource(source);
   if (!resolved.ok()) return resolved.status();
   paths.source = *std::move(resolved);
+  if (!allow_pseudo_filesystems) {
+    if (absl::Status status = CheckSourceType(paths.source); !status.ok()) return status;
+  }
 
   for (const absl::Status& status :
        {CheckContainment(paths.source, paths.mountpoint), CheckEmptyDirectory(paths.mountpoint),

@@ -19,7 +19,8 @@ struct MountPaths {
   std::string mountpoint;
 };
 
-absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint);
+absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint,
+                                      bool allow_pseudo_filesystems);
 
 // Takes dead mounts of ours off `mountpoint`, which is canonical, down to what lives or is not
 // ours. OK where there are none.

@@ -54,7 +54,8 @@ int RunMountCommand(const CommandLine& line) {
   ResolvedPolicy resolved =
       ResolvePolicy(line.configuration, /*privileged=*/geteuid() == 0, SystemAccounts());
   if (absl::Status status = ToStatus(resolved.mistakes); !status.ok()) return Fail(status);
-  absl::StatusOr<MountPaths> paths = CheckPaths(line.operands[0], line.operands[1]);
+  absl::StatusOr<MountPaths> paths =
+      CheckPaths(line.operands[0], line.operands[1], line.options.allow_pseudo_filesystems);
   if (!paths.ok()) return Fail(paths.status());
   if (absl::Status status = CheckFuseDevice(); !status.ok()) return Fail(status);
 

@@ -67,6 +67,7 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   to.noatime = from.noatime;
   to.writeback = from.writeback;
   to.backing_direct = from.backing_direct;
+  to.allow_pseudo_filesystems = from.allow_pseudo_filesystems;
   to.privileged = privileged;
   to.entry_timeout_s = from.entry_timeout_s;
   to.attr_timeout_s = from.attr_timeout_s;

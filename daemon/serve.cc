@@ -102,6 +102,7 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs.noatime = options.noatime;
   fs.writeback = options.writeback;
   fs.backing_direct = options.backing_direct;
+  fs.allow_pseudo_filesystems = options.allow_pseudo_filesystems;
   fs.privileged = options.privileged;
   fs.timeouts.entry = CacheTimeout::FromSeconds(options.entry_timeout_s);
   fs.timeouts.attr = CacheTimeout::FromSeconds(options.attr_timeout_s);

@@ -35,6 +35,7 @@ struct ServeOptions {
   bool noatime = false;
   bool writeback = false;
   bool backing_direct = false;
+  bool allow_pseudo_filesystems = false;
   bool privileged = true;  // may act for every caller (CanActForOthers)
   double entry_timeout_s = 1;
   double attr_timeout_s = 1;

@@ -66,6 +66,7 @@ TEST(Options, EveryNameSetsItsMember) {
   EXPECT_DOUBLE_EQ(options.stop_timeout_s, 0.5);
   EXPECT_EQ(options.log_level, 4);
   EXPECT_TRUE(Parsed("allow_root").allow_root);
+  EXPECT_TRUE(Parsed("allow_pseudo_filesystems").allow_pseudo_filesystems);
 }
 
 TEST(Options, LastOneCounts) {

@@ -87,6 +87,18 @@ TEST(ClassifyFileSystem, ZeroCopiesOnlyWhatIsKnownToTakeIt) {
   }
 }
 
+TEST(ClassifyFileSystem, KnowsInterfacesOfTheKernel) {
+  const auto classify = [](const char* type) {
+    return ClassifyFileSystem(type, PolicyWish::kAuto, PolicyWish::kAuto);
+  };
+  EXPECT_TRUE(classify("proc").pseudo);
+  EXPECT_TRUE(classify("cgroup2").pseudo);
+  EXPECT_FALSE(classify("tmpfs").pseudo);
+  EXPECT_FALSE(classify("fuse.proc").pseudo);
+  EXPECT_TRUE(classify("unheard-of").type_known);
+  EXPECT_FALSE(classify("").type_known) << "a mount that is not in the list";
+}
+
 // A list of mounts that tests write.
 class FakeMounts final : public MountInfo {
  public:

@@ -145,7 +145,9 @@ TEST(Lookup, WithoutRoomForTheReplyIsAnError) {
 
 // The root directory of the machine holds /proc, of a kind that may block.
 TEST(Lookup, IntoAFileSystemThatMayBlockIsLeftToAThreadThatMay) {
-  Client client("/");
+  FileSystemOptions options = Client::Unprivileged();
+  options.allow_pseudo_filesystems = true;
+  Client client("/", options);
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kLookup, kRoot, Text("proc"))));
   client.SetMayBlock(true);
   const uint64_t proc = client.Lookup(kRoot, "proc");
@@ -156,6 +158,13 @@ TEST(Lookup, IntoAFileSystemThatMayBlockIsLeftToAThreadThatMay) {
   EXPECT_EQ(shown >> 31, 1u) << "32-bit programs cannot have it";
   client.SetMayBlock(false);
   EXPECT_TRUE(Offloaded(client.Send(Opcode::kLookup, proc, Text("self"))));
+}
+
+TEST(Lookup, OfAnInterfaceOfTheKernelIsRefused) {
+  Client client("/");
+  client.SetMayBlock(true);
+  EXPECT_TRUE(Refused(client.Send(Opcode::kLookup, kRoot, Text("proc")), EACCES));
+  EXPECT_EQ(client.fs().inodes().count(), 1u);
 }
 
 TEST(BatchForget, TakesManyBack) {

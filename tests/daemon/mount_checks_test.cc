@@ -30,7 +30,8 @@ class CheckPathsTest : public testing::Test {
 
   void ExpectRefused(const std::string& source, const std::string& mountpoint,
                      absl::StatusCode code, const std::string& sentence_part) {
-    const absl::StatusOr<MountPaths> paths = CheckPaths(source, mountpoint);
+    const absl::StatusOr<MountPaths> paths =
+        CheckPaths(source, mountpoint, /*allow_pseudo_filesystems=*/false);
     EXPECT_EQ(paths.status().code(), code) << paths.status().ToString();
     EXPECT_NE(std::string(paths.status().message()).find(sentence_part), std::string::npos)
         << paths.status().ToString();
@@ -41,7 +42,7 @@ class CheckPathsTest : public testing::Test {
 
 TEST_F(CheckPathsTest, AcceptsTwoDirectories) {
   std::filesystem::create_directory_symlink(At("src"), At("link"));
-  const absl::StatusOr<MountPaths> paths = CheckPaths(At("link/."), At("mnt/../mnt/"));
+  const absl::StatusOr<MountPaths> paths = CheckPaths(At("link/."), At("mnt/../mnt/"), false);
   ASSERT_TRUE(paths.ok()) << paths.status().ToString();
   EXPECT_EQ(paths->source, At("src"));
   EXPECT_EQ(paths->mountpoint, At("mnt"));
@@ -54,6 +55,11 @@ TEST_F(CheckPathsTest, RefusesAMissingSource) {
 TEST_F(CheckPathsTest, RefusesASourceThatIsAFile) {
   ExpectRefused(At("full/file"), At("mnt"), absl::StatusCode::kFailedPrecondition,
                 "not a directory");
+}
+
+TEST_F(CheckPathsTest, RefusesInterfacesOfTheKernelUnlessAskedFor) {
+  ExpectRefused("/proc/self", At("mnt"), absl::StatusCode::kFailedPrecondition, "of type proc");
+  EXPECT_TRUE(CheckPaths("/proc", At("mnt"), /*allow_pseudo_filesystems=*/true).ok());
 }
 
 TEST_F(CheckPathsTest, RefusesAMissingMountpoint) {

@@ -94,10 +94,10 @@ void Ops::Remount(const std::string& options) {
   }
 }
 
-void Ops::MountInside(const std::string& name) {
+void Ops::MountInside(const std::string& name, const char* type) {
   ASSERT_EQ(mkdir(Src(name).c_str(), 0755), 0) << std::strerror(errno);
-  ASSERT_EQ(mount("tmpfs", Src(name).c_str(), "tmpfs", 0, "size=1m,mode=0755"), 0)
-      << std::strerror(errno);
+  const char* const options = std::strcmp(type, "tmpfs") == 0 ? "size=1m,mode=0755" : nullptr;
+  ASSERT_EQ(mount(type, Src(name).c_str(), type, 0, options), 0) << std::strerror(errno);
   inside_.push_back(Src(name));
   if (plain()) {
     // A bind mount does not follow what is mounted later; the daemon does.

@@ -39,8 +39,9 @@ class Ops : public ::testing::Test {
   // Ends this mount (checking it as at the end of a test) and mounts again with `options`.
   void Remount(const std::string& options);
 
-  // Mounts a small tmpfs on the directory `name` of SRC, which it makes, until the test is over.
-  void MountInside(const std::string& name);
+  // Mounts a small file system on the directory `name` of SRC, which it makes, until the test is
+  // over.
+  void MountInside(const std::string& name, const char* type = "tmpfs");
 
   // The test fails unless the counter of `operation` grows until its end.
   void Serves(const std::string& operation) { served_.push_back({operation}); }

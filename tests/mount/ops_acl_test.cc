@@ -41,6 +41,21 @@ TEST_F(Ops, AclIsKeptAndShown) {
   });
 }
 
+// The kernel checks everybody but the owner by the ACL, which such a file system cannot be asked
+// for.
+TEST_F(Ops, FileSystemsWithoutAclsAreForAllUsers) {
+  MountInside("ram", "ramfs");
+  Serves("GETXATTR");
+  ASSERT_EQ(chmod(Src("ram").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(Src("ram/d").c_str(), 0755), 0);
+  ASSERT_TRUE(WriteFile(Src("ram/d/f"), "x"));
+  ASSERT_EQ(chmod(Src("ram/d/f").c_str(), 0604), 0);
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(File(Mnt("ram/d/f"), O_RDONLY).get()); }), 0);
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(File(Mnt("ram/d/f"), O_WRONLY).get()); }), EACCES);
+  EXPECT_EQ(RunAs(kAlice, [] { return static_cast<int>(ListDirectory(Mnt("ram/d")).size()); }), 1);
+  EXPECT_EQ(ErrorOf(SetAcl(Mnt("ram/d/f"), kAccessAcl, ForBob(4))), EOPNOTSUPP);
+}
+
 TEST_F(Ops, AclIsEnforced) {
   Serves("SETXATTR");
   SameAsNative([](const std::string& dir, Transcript& t) {

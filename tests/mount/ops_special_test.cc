@@ -285,6 +285,29 @@ TEST_F(Ops, IoctlExtendedAttributesOfTheFile) {
   });
 }
 
+// Such file systems decide by who opens a file, and that is the daemon.
+TEST_F(Ops, PseudoFileSystemsAreServedOnlyIfAskedFor) {
+  if (plain()) GTEST_SKIP() << "a bind mount refuses nothing";
+  Serves("LOOKUP");
+  ServesAny({"READDIR", "READDIRPLUS"});
+  ASSERT_TRUE(WriteFile(Src("f"), "x"));
+  MountInside("proc", "proc");
+  MountInside("sys", "sysfs");
+  const std::string own_map = "proc/" + std::to_string(getpid()) + "/uid_map";
+  EXPECT_EQ(ListDirectory(Mnt()), (std::vector<std::string>{"f", "proc", "sys"}));
+  for (const Identity& who : {kRoot, kAlice}) {
+    for (const std::string& name : {std::string("proc"), std::string("sys"), own_map}) {
+      EXPECT_EQ(RunAs(who, [&] { return ErrorOf(access(Mnt(name).c_str(), F_OK)); }), EACCES)
+          << name << " for " << who.uid;
+    }
+  }
+  Remount("allow_pseudo_filesystems");
+  EXPECT_TRUE(File(Mnt(own_map), O_RDONLY).ok()) << errno;
+  EXPECT_TRUE(Exists(Mnt("sys/kernel")));
+  EXPECT_EQ(RunAs(kAlice, [] { return ErrorOf(File(Mnt("proc/stat"), O_RDONLY).get()); }), 0)
+      << "procfs has no ACLs";
+}
+
 TEST_F(Ops, IoctlOfAnotherKindIsRefused) {
   Serves("IOCTL");
   ASSERT_TRUE(WriteFile(Mnt("f"), "x"));

@@ -115,6 +115,16 @@ TEST_F(Refusal, SourceIsNotADirectory) {
                 {src() + "/file", "not a directory"});
 }
 
+TEST_F(Refusal, SourceIsAnInterfaceOfTheKernel) {
+  ExpectRefused(Command("", "/proc/sys", mnt()), {kMountFailure},
+                {"/proc/sys", "type proc", "allow_pseudo_filesystems"});
+  ExpectRefused(Command("", "/sys/kernel", mnt()), {kMountFailure}, {"type sysfs"});
+  const CommandResult asked_for =
+      RunCommand(Command("allow_pseudo_filesystems", "/proc/sys", mnt()));
+  EXPECT_EQ(asked_for.exit_code, 0) << asked_for.err;
+  EXPECT_TRUE(Exists(mnt() + "/kernel/ostype"));
+}
+
 TEST_F(Refusal, MountpointMissing) {
   ExpectRefused(Command("", src(), mnt() + "/none"), {kMountFailure}, {mnt() + "/none"});
 }
