@@ -422,8 +422,9 @@ constexpr auto kTable = std::to_array<OptionSpec>({
      .default_text = "none",
      .choices = "none|root|all",
      .help = "who has the rights of squash_user and squash_group in SRC, and no others",
-     .details = "root: those with uid 0; all: everybody, and the kernel checks nobody then. Of "
-                "root's mounts only.",
+     .details = "root: those with uid 0; all: everybody, and the kernel checks nobody then. SRC's "
+                "file system checks every caller in either case, without regard to capabilities. "
+                "Of root's mounts only.",
      .apply = [](V v, O o) { o->squash = v.text; }},
     {.name = "squash_user",
      .section = OptionSection::kMount,

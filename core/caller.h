@@ -1,10 +1,16 @@
 // Who asks: the one place that makes an identity from a request.
 //
-// Floor 2. Pure, any thread.
+// Floor 2. Any thread. Pure but for the supplementary groups, which /proc tells.
 #ifndef SHUNTFS_CORE_CALLER_H_
 #define SHUNTFS_CORE_CALLER_H_
 
+#include <sys/types.h>
+
+#include <utility>
+#include <vector>
+
 #include "core/file_system.h"
+#include "core/sys/process_groups.h"
 
 namespace shuntfs {
 
@@ -15,6 +21,26 @@ inline Result<Caller> CallerOf(const FileSystem& fs, const Request& request) {
   if (const std::optional<uint32_t> group = request.supplementary_group())
     caller.supplementary = HostGid(*group);
   return caller;
+}
+
+// The supplementary groups of the calling process, with its own numbers. None if they cannot be
+// had: the caller is of another pid namespace, or is a thread of the kernel.
+inline std::vector<gid_t> SupplementaryGroups(FileSystem& fs, const Request& request) {
+  const auto pid = static_cast<pid_t>(request.header.pid);
+  Result<std::vector<gid_t>> groups = GroupsOfProcess(pid);
+  const auto full = [&groups] {
+    return !groups.ok() && (groups.error() == Errno(EMFILE) || groups.error() == Errno(ENFILE));
+  };
+  if (full() && fs.inodes().EvictPathFds() > 0) groups = GroupsOfProcess(pid);
+  return groups.ok() ? *std::move(groups) : std::vector<gid_t>();
+}
+
+// Those of them that give the caller rights in SRC, with their numbers there.
+inline std::vector<gid_t> GroupsInSource(FileSystem& fs, const Request& request) {
+  const Policy* policy = fs.policy();
+  if (policy != nullptr && !policy->HasOwnGroups(request)) return {};
+  std::vector<gid_t> groups = SupplementaryGroups(fs, request);
+  return policy == nullptr ? groups : policy->GroupsInSource(groups);
 }
 
 // True when the caller's CAP_FSETID does not count: SRC's file system has to treat the caller as an

@@ -1,11 +1,14 @@
 #include "core/file_system.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "core/caller.h"
 #include "core/ops.h"
 #include "core/reply.h"
 #include "core/sys/proc_fd.h"
@@ -77,14 +80,31 @@ constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
 
 constexpr std::array<Entry, abi::kOpcodeEnd> kTable = MakeTable();
 
+// Whether the caller in effect may make something in the directory that the request is about.
+Outcome MayMake(FileSystem& fs, const Request& request) {
+  Inode* directory = fs.inodes().Find(request.nodeid());
+  if (directory == nullptr) return Errno(ESTALE);
+  const Result<PathFd> path = fs.inodes().Open(directory);
+  if (!path.ok()) return path.error();
+  return FromSyscall(
+      faccessat(ProcFdDirectory(), FdName(path->get()).c_str(), W_OK | X_OK, AT_EACCESS));
+}
+
 // The handler behind the policy.
 Action RunUnder(const Policy& policy, Handler handler, FileSystem& fs, Call& call) {
   const Outcome admitted = policy.Admit(call.request);
   if (!admitted.ok()) return Action::Error(admitted.error());
   const std::optional<Caller> caller = policy.CheckedAs(call.request);
   if (!caller) return handler(fs, call);
-  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
-  if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+  const std::vector<gid_t> groups = GroupsInSource(fs, call.request);
+  const bool for_another = policy.MakesForAnother(call.request);
+  {
+    const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking, groups);
+    if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
+    if (!for_another) return handler(fs, call);
+    const Outcome may = MayMake(fs, call.request);
+    if (!may.ok()) return Action::Error(may.error());
+  }
   return handler(fs, call);
 }
 

@@ -81,13 +81,31 @@ Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
   return FromSyscall(utimensat(path_fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
+// A change that names no attribute is a chown(2) without owner and group, which takes set-id bits
+// away, or what the kernel sends before a write to a file that has such bits. One cannot be told
+// from the other. The first is for the owner; whoever may write could take the bits away by a write
+// as well. Anybody else's has no effect.
+Outcome DropSetIds(FileSystem& fs, const Call& call, const abi::SetattrIn& in, int path_fd) {
+  const Result<Caller> known = CallerOf(fs, call.request);
+  const Caller nobody{HostUid(kOverflowId), HostGid(kOverflowId), std::nullopt};
+  {
+    const CallerScope scope(call.identity, known.ok() ? *known : nobody,
+                            CallerScope::Checks::kByBacking, GroupsInSource(fs, call.request));
+    if (!scope.outcome().ok()) return scope.outcome();
+    const Outcome done = SetOwner(in, path_fd);
+    if (done.ok() || done.error() != Errno(EPERM)) return done;
+    if (faccessat(ProcFdDirectory(), FdName(path_fd).c_str(), W_OK, AT_EACCESS) != 0) return Ok();
+  }
+  StripAsCaller(fs, call);
+  return SetOwner(in, path_fd);
+}
+
 // Owner before mode: a change of owner takes setuid and setgid away, and the mode that was asked
 // for comes after it.
 Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
-  // chown(2) that names neither owner nor group comes with no field at all, and takes setuid away
-  // like any other.
   constexpr uint32_t kNoField = abi::kSetattrFh | abi::kSetattrLockowner | abi::kSetattrKillSuidgid;
-  if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0 || (in.valid & ~kNoField) == 0) {
+  if ((in.valid & ~kNoField) == 0) return DropSetIds(fs, call, in, path_fd);
+  if ((in.valid & (abi::kSetattrUid | abi::kSetattrGid)) != 0) {
     // chown(2) takes setuid away from anybody, and decides about setgid by the caller's rights.
     StripAsCaller(fs, call);
     if (const Outcome done = SetOwner(in, path_fd); !done.ok()) return done;
@@ -105,7 +123,11 @@ Outcome ApplyAttributes(FileSystem& fs, Call& call, const abi::SetattrIn& in, in
   }
   constexpr uint32_t kTimes =
       abi::kSetattrAtime | abi::kSetattrMtime | abi::kSetattrAtimeNow | abi::kSetattrMtimeNow;
-  if ((in.valid & kTimes) != 0) return SetTimes(in, path_fd);
+  // With the writeback cache the kernel sends its own time with a size. Who is checked by SRC need
+  // not own the file, and the change of size has set the time.
+  const bool set_by_size =
+      (in.valid & abi::kSetattrSize) != 0 && call.identity.checked_by_backing();
+  if ((in.valid & kTimes) != 0 && !set_by_size) return SetTimes(in, path_fd);
   return Ok();
 }
 
@@ -178,7 +200,8 @@ Action OpAccess(FileSystem& fs, Call& call) {
   if (!path.ok()) return Action::Error(path.error());
   const Result<Caller> caller = CallerOf(fs, call.request);
   if (!caller.ok()) return Action::Error(Errno(EACCES));
-  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
+  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking,
+                          GroupsInSource(fs, call.request));
   if (!scope.outcome().ok()) return Action::Error(scope.outcome().error());
   const int mask = static_cast<int>(call.request.As<abi::AccessIn>().mask & (R_OK | W_OK | X_OK));
   const Outcome done =

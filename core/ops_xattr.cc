@@ -45,18 +45,19 @@ size_t OnlyShown(const FileSystem& fs, bool administrator, char* names, size_t b
 }
 
 // Attributes of other systems' making (NFSv4 ACLs, DOS attributes), which the kernel leaves to the
-// file system to guard. It is asked with the caller's rights; of its groups only one is known.
+// file system to guard. It is asked with the caller's rights.
 bool IsGuardedBySource(std::string_view name) {
   return name.starts_with("system.") && !IsAcl(name);
 }
 
 // Runs `body`, which returns an Outcome, with the rights that the attribute `name` needs.
 template <typename Body>
-Outcome WithRightsFor(const FileSystem& fs, const Call& call, std::string_view name, Body body) {
+Outcome WithRightsFor(FileSystem& fs, const Call& call, std::string_view name, Body body) {
   if (!IsGuardedBySource(name)) return body();
   const Result<Caller> caller = CallerOf(fs, call.request);
   if (!caller.ok()) return Errno(EPERM);
-  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking);
+  const CallerScope scope(call.identity, *caller, CallerScope::Checks::kByBacking,
+                          GroupsInSource(fs, call.request));
   return scope.outcome().ok() ? body() : scope.outcome();
 }
 

@@ -108,10 +108,10 @@ Result<abi::SetattrIn> Policy::ToHost(const abi::SetattrIn& in, const FileStatus
   return host;
 }
 
-// Whom SRC's file system checks is checked there. `group`: only where its members here need not be
-// members there.
+// Who has another's rights owns what it makes with them, and SRC's file system checks it. `group`:
+// only where its members here need not be members there.
 bool Policy::MaySetId(const Request& request, HostUid owner, std::optional<HostGid> group) const {
-  if (CheckedAs(request)) return true;
+  if (HasAnothersRights(request)) return true;
   const std::optional<HostUid> caller = options_.users.ToHost(CallerUid(request.header.uid));
   if (caller == HostUid(0)) return true;
   return caller == owner && (!group || *group == GroupOf(request));

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/limits.h"
 #include "core/id_map.h"
@@ -88,15 +89,26 @@ class Policy {
   // Whether the operation is refused outright: read-only, names that are not there, attributes that
   // are not there.
   Outcome Admit(const Request& request) const;
+  // Whether root here is not root in SRC. Then no privilege counts, whoever has it: the kernel
+  // honours capabilities that a process has kept without being root.
+  bool takes_privileges() const {
+    return options_.squash != Squash::kNone || options_.users.ToHost(CallerUid(0)) != HostUid(0);
+  }
   // The identity under which SRC's file system is to check this request; none: the kernel has
-  // checked. Squashed callers, and callers without a number in SRC, who have nobody's rights.
+  // checked, or needs not, since the caller is root in SRC. Callers without a number in SRC have
+  // nobody's rights.
   std::optional<Caller> CheckedAs(const Request& request) const;
+  // Whether the supplementary groups of the calling process count in SRC.
+  bool HasOwnGroups(const Request& request) const { return !HasAnothersRights(request); }
+  // Those of `groups` that there are in SRC, with their numbers there.
+  std::vector<gid_t> GroupsInSource(std::span<const gid_t> groups) const;
+  // Whether the request makes something that will belong to another than the caller. The caller's
+  // rights on the directory are to be checked apart then.
+  bool MakesForAnother(const Request& request) const;
 
   // Whether the caller's writes take set-id bits away even if it has CAP_FSETID here: its
   // privileges count for nothing in SRC.
-  bool ActsWithoutPrivilege(const Request& request) const {
-    return Squashed(request) || !KnowsCaller(request);
-  }
+  bool ActsWithoutPrivilege(const Request& request) const;
 
   // -- Who the caller is in SRC --
 
@@ -146,6 +158,10 @@ class Policy {
   bool MaySetId(const Request& request, HostUid owner, std::optional<HostGid> group) const;
   bool KnowsCaller(const Request& request) const {
     return options_.users.ToHost(CallerUid(request.header.uid)).has_value();
+  }
+  // Squashed, or nobody in SRC.
+  bool HasAnothersRights(const Request& request) const {
+    return Squashed(request) || !KnowsCaller(request);
   }
   // An owner or group without a number here is shown as kOverflowId, with no more rights than
   // everybody has: no caller can be that owner.

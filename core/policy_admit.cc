@@ -47,13 +47,23 @@ bool Changes(const Request& request) {
 }
 
 // Whether the outcome depends on who asks: what looks a name or a file up, or changes either. What
-// works on an open file does not; its rights were checked when it was opened.
-bool DependsOnRights(Opcode opcode) {
-  switch (opcode) {
+// works on an open file does not; its rights were checked when it was opened. Times alone, set
+// through an open file, are the kernel's own doing: it writes back the times of what it has written
+// (fs/fuse/inode.c, fuse_flush_times). Of a change without attributes the handler decides.
+bool DependsOnRights(const Request& request) {
+  constexpr uint32_t kTimes =
+      abi::kSetattrAtime | abi::kSetattrMtime | abi::kSetattrAtimeNow | abi::kSetattrMtimeNow;
+  constexpr uint32_t kOther =
+      abi::kSetattrUid | abi::kSetattrGid | abi::kSetattrMode | abi::kSetattrSize;
+  switch (request.opcode()) {
+    case Opcode::kSetattr: {
+      const uint32_t valid = request.As<abi::SetattrIn>().valid;
+      const bool by_file = (valid & abi::kSetattrFh) != 0;
+      return (valid & kOther) != 0 || ((valid & kTimes) != 0 && !by_file);
+    }
     case Opcode::kLookup:
     case Opcode::kGetattr:
     case Opcode::kStatx:
-    case Opcode::kSetattr:
     case Opcode::kAccess:
     case Opcode::kReadlink:
     case Opcode::kSymlink:
@@ -124,11 +134,41 @@ bool Policy::Squashed(const Request& request) const {
 }
 
 std::optional<Caller> Policy::CheckedAs(const Request& request) const {
-  const bool squashed = Squashed(request);
-  if (!squashed && KnowsCaller(request)) return std::nullopt;
-  if (!DependsOnRights(request.opcode())) return std::nullopt;
-  if (squashed) return Caller{options_.squash_user, options_.squash_group, std::nullopt};
-  return Caller{HostUid(kOverflowId), HostGid(kOverflowId), std::nullopt};
+  if (!ActsWithoutPrivilege(request) || !DependsOnRights(request)) return std::nullopt;
+  if (Squashed(request)) return Caller{options_.squash_user, options_.squash_group, std::nullopt};
+  const std::optional<HostUid> uid = options_.users.ToHost(CallerUid(request.header.uid));
+  if (!uid) return Caller{HostUid(kOverflowId), HostGid(kOverflowId), std::nullopt};
+  return Caller{*uid, GroupOf(request), std::nullopt};
+}
+
+bool Policy::ActsWithoutPrivilege(const Request& request) const {
+  if (HasAnothersRights(request)) return true;
+  return takes_privileges() && options_.users.ToHost(CallerUid(request.header.uid)) != HostUid(0);
+}
+
+std::vector<gid_t> Policy::GroupsInSource(std::span<const gid_t> groups) const {
+  std::vector<gid_t> in_source;
+  in_source.reserve(groups.size());
+  for (const gid_t group : groups) {
+    if (const std::optional<HostGid> host = options_.groups.ToHost(CallerGid(group)))
+      in_source.push_back(host->value());
+  }
+  return in_source;
+}
+
+bool Policy::MakesForAnother(const Request& request) const {
+  if (!options_.create_user && !options_.create_group) return false;
+  if (HasAnothersRights(request)) return false;
+  switch (request.opcode()) {
+    case Opcode::kSymlink:
+    case Opcode::kMknod:
+    case Opcode::kMkdir:
+    case Opcode::kCreate:
+    case Opcode::kTmpfile:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace shuntfs

@@ -70,7 +70,21 @@ void ThreadIdentity::SetUmask(mode_t mask) {
   umask_ = mask;
 }
 
-CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks)
+bool CallerScope::SetGroups(const Caller& caller, std::span<const gid_t> groups) {
+  gid_t one = 0;
+  if (groups.empty() && caller.supplementary) {
+    one = caller.supplementary->value();
+    groups = {&one, 1};
+  }
+  if (groups.empty()) return true;
+  groups_set_ = true;
+  if (syscall(SYS_setgroups, groups.size(), groups.data()) == 0) return true;
+  outcome_ = Errno::Last();
+  return false;
+}
+
+CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks,
+                         std::span<const gid_t> groups)
     : thread_(thread) {
   const uid_t uid = caller.uid.value();
   const gid_t gid = caller.gid.value();
@@ -78,16 +92,9 @@ CallerScope::CallerScope(ThreadIdentity& thread, const Caller& caller, Checks ch
   // The base state first, so that leaving the scope restores exactly it, and root makes nothing in
   // the group of the caller before.
   thread_.SetStripsSuid(false);
-  if (uid == 0 && gid == 0 && !caller.supplementary) return;
+  if (uid == 0 && gid == 0 && groups.empty() && !caller.supplementary) return;
   switched_ = true;
-  if (caller.supplementary) {
-    groups_set_ = true;
-    const gid_t group = caller.supplementary->value();
-    if (syscall(SYS_setgroups, 1, &group) != 0) {
-      outcome_ = Errno::Last();
-      return;
-    }
-  }
+  if (!SetGroups(caller, groups)) return;
   // setfsgid and setfsuid tell nothing of failure but by asking again. Group before user: the user
   // change drops the capabilities that the group change needs.
   setfsgid(gid);

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "core/base/errno.h"
 #include "core/base/ids.h"
@@ -72,7 +73,9 @@ class CallerScope {
     // has no capability then.
     kByBacking,
   };
-  CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks = Checks::kDone);
+  // `groups`: the supplementary groups that the caller is in, besides the one that it names.
+  CallerScope(ThreadIdentity& thread, const Caller& caller, Checks checks = Checks::kDone,
+              std::span<const gid_t> groups = {});
   ~CallerScope();
   CallerScope(const CallerScope&) = delete;
   CallerScope& operator=(const CallerScope&) = delete;
@@ -81,6 +84,9 @@ class CallerScope {
   const Outcome& outcome() const { return outcome_; }
 
  private:
+  // Sets the thread's supplementary groups, if there are any; false and outcome_: it failed.
+  bool SetGroups(const Caller& caller, std::span<const gid_t> groups);
+
   ThreadIdentity& thread_;
   bool switched_ = false;
   bool groups_set_ = false;

@@ -148,9 +148,13 @@ TEST(Policy, WhatIsMadeCanHaveOneOwner) {
   EXPECT_EQ(caller->gid, HostGid(71));
 }
 
-TEST(Policy, CallersWithoutANumberAndSquashedOnesAreCheckedBySource) {
+TEST(Policy, EverybodyIsCheckedBySourceWhereRootIsNotRootThere) {
   PolicyOptions mapped;
   mapped.users = Users({{1000, 2000, 1}});
+  PolicyOptions with_root;
+  with_root.users = Users({{0, 0, 1}, {1000, 2000, 1}});
+  PolicyOptions moved_root;
+  moved_root.users = Users({{0, 3000, 1}, {1000, 0, 1}});
   PolicyOptions root;
   root.squash = Squash::kRoot;
   root.squash_user = HostUid(40);
@@ -163,11 +167,16 @@ TEST(Policy, CallersWithoutANumberAndSquashedOnesAreCheckedBySource) {
     std::optional<uint32_t> checked_as;
   };
   const Row rows[] = {
-      {mapped, 2000, std::nullopt},
+      {mapped, 2000, 1000},
       {mapped, 0, kOverflowId},
       {mapped, kOverflowId, kOverflowId},
+      {with_root, 2000, std::nullopt},
+      {with_root, 777, kOverflowId},
+      {with_root, 0, std::nullopt},
+      {moved_root, 0, 1000},
+      {moved_root, 3000, std::nullopt},
       {root, 0, 40},
-      {root, 1000, std::nullopt},
+      {root, 1000, 1000},
       {all, 0, 40},
       {all, 1000, 40},
   };
@@ -303,7 +312,30 @@ TEST(Policy, WhatIsMadeForSomebodyElseSetsNoIds) {
   EXPECT_EQ(made(0, 0, S_IFREG | 06755), 06755u) << "the owner is the one that root is squashed to";
 }
 
-TEST(Policy, SquashedCallersActWithoutPrivilegeInTheirGroup) {
+TEST(Policy, TimesAloneOfAnOpenFileAreTheKernelsOwn) {
+  PolicyOptions options;
+  options.squash = Squash::kAll;
+  struct Row {
+    uint32_t valid;
+    bool checked;
+  };
+  for (const Row& row :
+       {Row{abi::kSetattrFh | abi::kSetattrMtime, false}, Row{abi::kSetattrMtime, true},
+        Row{abi::kSetattrFh | abi::kSetattrMtime | abi::kSetattrSize, true}}) {
+    Message setattr(Opcode::kSetattr, Change(row.valid, 0, 0, 0));
+    EXPECT_EQ(Policy(options).CheckedAs(setattr.From(5, 6).request()).has_value(), row.checked);
+  }
+}
+
+TEST(Policy, GroupsHaveTheirNumbersInSource) {
+  PolicyOptions options;
+  options.groups = Groups({{1000, 2000, 2}});
+  const gid_t here[] = {1000, 2000, 0, 2001};
+  EXPECT_EQ(Policy(options).GroupsInSource(here), std::vector<gid_t>({1000, 1001}));
+  EXPECT_EQ(Policy(PolicyOptions()).GroupsInSource(here).size(), 4u);
+}
+
+TEST(Policy, CallersActWithoutPrivilegeInTheirGroup) {
   PolicyOptions options;
   options.squash = Squash::kRoot;
   options.squash_group = HostGid(41);
@@ -311,13 +343,14 @@ TEST(Policy, SquashedCallersActWithoutPrivilegeInTheirGroup) {
   Message user(Opcode::kWrite);
   EXPECT_TRUE(Policy(options).ActsWithoutPrivilege(root.From(0, 0).request()));
   EXPECT_EQ(Policy(options).GroupOf(root.From(0, 0).request()), HostGid(41));
-  EXPECT_FALSE(Policy(options).ActsWithoutPrivilege(user.From(5, 6).request()));
+  EXPECT_TRUE(Policy(options).ActsWithoutPrivilege(user.From(5, 6).request()));
+  EXPECT_FALSE(Policy(PolicyOptions()).ActsWithoutPrivilege(root.From(0, 0).request()));
   EXPECT_EQ(Policy(options).GroupOf(user.From(5, 6).request()), HostGid(6));
   PolicyOptions mapped;
   mapped.users = Users({{1000, 5, 1}});
   EXPECT_TRUE(Policy(mapped).ActsWithoutPrivilege(root.From(0, 0).request()));
   EXPECT_EQ(Policy(mapped).GroupOf(root.From(0, 0).request()), HostGid(kOverflowId));
-  EXPECT_FALSE(Policy(mapped).ActsWithoutPrivilege(user.From(5, 6).request()));
+  EXPECT_TRUE(Policy(mapped).ActsWithoutPrivilege(user.From(5, 6).request()));
 }
 
 TEST(Policy, NewFilesGetTheirBitsWhateverTheUmask) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -279,6 +280,122 @@ TEST_F(Policies, SquashedRootHasNoCapability) {
   if (Config().mode == Mode::kKernel) return;  // what is written does not come to the daemon
   ASSERT_TRUE(WriteAt(File(Mnt("written"), O_WRONLY).get(), "x", 0));
   EXPECT_EQ(ModeOf(Src("written")), 0755u);
+}
+
+// The kernel honours capabilities that a process has without being root.
+TEST_F(Policies, CapabilitiesWithoutRootCountForNothing) {
+  const Identity keeper{kAlice.uid, kAlice.gid, {}, Capabilities::kAll};
+  for (const char* options :
+       {"squash=root", "map_users=12345:12345,map_groups=12345:12345",
+        "squash=root,create_user=12345", "map_users=12345:12345/1000:0,map_groups=12345:12345"}) {
+    SCOPED_TRACE(options);
+    MakeFile("secret", 0, 0600);
+    MakeFile("own", kAlice.uid, 0600);
+    MakeDirectory("closed", 0, 0755);
+    MakeFile("closed/f", 0, 0644);
+    Remount(std::string(options) + ",entry_timeout=0,attr_timeout=0");
+    Serves("OPEN");
+    EXPECT_EQ(Opens(keeper, "secret", O_RDONLY), EACCES);
+    EXPECT_EQ(Opens(keeper, "secret", O_RDWR), EACCES);
+    EXPECT_EQ(Opens(keeper, "closed/new", O_CREAT | O_RDWR), EACCES);
+    EXPECT_EQ(RunAs(keeper, [] { return ErrorOf(mkdir(Mnt("closed/d").c_str(), 0755)); }), EACCES);
+    EXPECT_EQ(RunAs(keeper, [] { return ErrorOf(unlink(Mnt("closed/f").c_str())); }), EACCES);
+    EXPECT_EQ(RunAs(keeper, [] { return ErrorOf(truncate(Mnt("closed/f").c_str(), 0)); }), EACCES);
+    EXPECT_NE(
+        RunAs(keeper, [] { return ErrorOf(chown(Mnt("secret").c_str(), kAlice.uid, kAlice.gid)); }),
+        0);
+    EXPECT_NE(RunAs(keeper, [] { return ErrorOf(chmod(Mnt("secret").c_str(), 0666)); }), 0);
+    EXPECT_EQ(
+        RunAs(keeper, [] { return ErrorOf(setxattr(Mnt("own").c_str(), "trusted.t", "v", 1, 0)); }),
+        EPERM);
+    EXPECT_EQ(Opens(keeper, "own", O_RDWR), 0);
+    EXPECT_EQ(OwnerOf(Src("secret")), "0:0");
+    EXPECT_EQ(ModeOf(Src("secret")), 0600u);
+    std::filesystem::remove_all(Src("closed"));
+  }
+}
+
+// What a policy takes from privileges it leaves to groups.
+TEST_F(Policies, GroupsCountWhereTheSourceChecks) {
+  constexpr gid_t kTeam = 61000;
+  std::vector<gid_t> many;
+  for (gid_t group = 61300; group > kTeam; --group) many.push_back(group);
+  many.push_back(kTeam);
+  const Identity member{kAlice.uid, kAlice.gid, {kTeam}};
+  const Identity in_many{kAlice.uid, kAlice.gid, many};
+  MakeFile("shared", 0, 0660);
+  ASSERT_EQ(chown(Src("shared").c_str(), 0, kTeam), 0);
+  MakeFile("denied", 0, 0604);
+  ASSERT_EQ(chown(Src("denied").c_str(), 0, kTeam), 0);
+  MakeDirectory("team", 0, 0770);
+  ASSERT_EQ(chown(Src("team").c_str(), 0, kTeam), 0);
+  MakeFile("own", kAlice.uid, 0600);
+  Remount("squash=root,entry_timeout=0,attr_timeout=0");
+  Serves("OPEN");
+  Serves("CREATE");
+  for (const Identity& who : {member, in_many}) {
+    EXPECT_EQ(Opens(who, "shared", O_RDWR), 0);
+    EXPECT_EQ(Opens(who, "denied", O_RDONLY), EACCES) << "the group class has no bit";
+    EXPECT_EQ(Opens(who, "team/f", O_CREAT | O_RDWR), 0);
+    EXPECT_EQ(OwnerOf(Src("team/f")), "12345:12345");
+    EXPECT_EQ(RunAs(who, [] { return ErrorOf(chown(Mnt("own").c_str(), kAlice.uid, kTeam)); }), 0);
+    EXPECT_EQ(OwnerOf(Src("own")), "12345:61000");
+    EXPECT_EQ(RunAs(who,
+                    [] {
+                      const File file(Mnt("shared"), O_RDWR);
+                      return ErrorOf(ftruncate(file.get(), 3));
+                    }),
+              0)
+        << "no owner";
+    EXPECT_EQ(RunAs(who, [] { return ErrorOf(unlink(Mnt("team/f").c_str())); }), 0);
+  }
+  const Identity kept{kAlice.uid, kAlice.gid, {kTeam}, Capabilities::kAll};
+  EXPECT_EQ(Opens(kept, "denied", O_RDONLY), EACCES);
+  EXPECT_EQ(Opens(kAlice, "shared", O_RDONLY), EACCES);
+  EXPECT_EQ(Opens(kAlice, "team/f", O_CREAT | O_RDWR), EACCES);
+  Remount("map_users=12345:12345,map_groups=12345:12345/61000:700");
+  const Identity mapped{kAlice.uid, kAlice.gid, {700}};
+  EXPECT_EQ(Opens(mapped, "shared", O_RDWR), 0);
+  EXPECT_EQ(Opens(member, "shared", O_RDWR), EACCES) << "61000 is no group of SRC's here";
+}
+
+// What was opened stays open, and the kernel's own writing back needs no rights.
+TEST_F(Policies, RightsAreCheckedWhenAFileIsOpened) {
+  MakeFile("f", kAlice.uid, 0666);
+  MakeFile("own", kBob.uid, 0600);
+  const auto changes = [](const std::string& name, int last_mode) {
+    const File file(Mnt(name), O_RDWR);
+    if (!file.ok()) return 1;
+    if (last_mode != 0 && fchmod(file.get(), static_cast<mode_t>(last_mode)) != 0) return 2;
+    if (!WriteAt(file.get(), "written", 0)) return 3;
+    if (fsync(file.get()) != 0) return 4;
+    if (ftruncate(file.get(), 4) != 0) return 5;
+    return ReadAt(file.get(), 4, 0) == "writ" ? 0 : 6;
+  };
+  const std::string modes[] = {"squash=root", "squash=root,writeback"};
+  for (const std::string& options : modes) {
+    if (Config().mode == Mode::kKernel && options != modes[0]) continue;  // one or the other
+    SCOPED_TRACE(options);
+    Remount(options);
+    Serves("SETATTR");
+    EXPECT_EQ(RunAs(kBob, [&] { return changes("f", 0); }), 0) << "who need not own the file";
+    ASSERT_EQ(chmod(Src("own").c_str(), 0600), 0);
+    EXPECT_EQ(RunAs(kBob, [&] { return changes("own", 0400); }), 0);
+    EXPECT_EQ(ReadFile(Src("f")), "writ");
+  }
+}
+
+// Rights are the caller's, and owner is who the policy says.
+TEST_F(Policies, MakersForAnotherNeedTheirOwnRights) {
+  MakeDirectory("open", 0, 0777);
+  MakeDirectory("closed", 0, 0755);
+  Remount("squash=root,create_user=51000,create_group=51001");
+  Serves("CREATE");
+  EXPECT_EQ(Opens(kAlice, "open/f", O_CREAT | O_RDWR), 0);
+  EXPECT_EQ(OwnerOf(Src("open/f")), "51000:51001");
+  EXPECT_EQ(Opens(kAlice, "closed/f", O_CREAT | O_RDWR), EACCES);
+  EXPECT_EQ(Opens(kRoot, "open/root", O_CREAT | O_RDWR), 0);
+  EXPECT_EQ(OwnerOf(Src("open/root")), "65534:65534");
 }
 
 TEST_F(Policies, CallersWithoutANumberHaveNoCapability) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -20,12 +21,33 @@
 namespace shuntfs::mount_test {
 namespace {
 
-bool Become(const Identity& who) {
-  if (who.uid == 0 && who.gid == 0 && who.groups.empty()) {
-    return true;
+// Makes all permitted capabilities effective, or gives all up.
+bool SetCapabilities(bool all) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (all) {
+    if (syscall(SYS_capget, &header, data) != 0) {
+      return false;
+    }
+    for (__user_cap_data_struct& word : data) {
+      word.effective = word.permitted;
+    }
   }
-  return setgroups(who.groups.size(), who.groups.data()) == 0 &&
-         setresgid(who.gid, who.gid, who.gid) == 0 && setresuid(who.uid, who.uid, who.uid) == 0;
+  return syscall(SYS_capset, &header, data) == 0;
+}
+
+bool Become(const Identity& who) {
+  const bool is_root = who.uid == 0 && who.gid == 0 && who.groups.empty();
+  const bool keeps = who.capabilities == Capabilities::kAll;
+  if (keeps && prctl(PR_SET_KEEPCAPS, 1) != 0) {
+    return false;
+  }
+  if (!is_root &&
+      (setgroups(who.groups.size(), who.groups.data()) != 0 ||
+       setresgid(who.gid, who.gid, who.gid) != 0 || setresuid(who.uid, who.uid, who.uid) != 0)) {
+    return false;
+  }
+  return who.capabilities == Capabilities::kOfUser || SetCapabilities(keeps);
 }
 
 std::string ReadFromStart(int fd) {

@@ -14,10 +14,17 @@
 
 namespace shuntfs::mount_test {
 
+enum class Capabilities {
+  kOfUser,  // root's all, of others none
+  kAll,     // kept when the user changed (PR_SET_KEEPCAPS)
+  kNone,
+};
+
 struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
+  Capabilities capabilities = Capabilities::kOfUser;
 };
 
 inline const Identity kRoot{0, 0, {}};
