@@ -2,7 +2,7 @@
 # A file system that autofs mounts on demand below the source: looking at its directory mounts
 # nothing, entering it through the mount does, by a name in it and by listing it.
 #
-#   automount_below.sh plain|device|per-entry
+#   automount_below.sh device|per-entry
 source "$(dirname "$0")/../lib/mount.sh"
 test_begin 60 "$@"
 need python3
@@ -56,9 +56,7 @@ equal "$(timeout 10 ls "$mnt/listed")" inside "the listing"
 is_mounted listed || fail "the listing has mounted nothing"
 equal "$(timeout 10 cat "$mnt/named/inside")" content "the file"
 is_mounted named || fail "the name has mounted nothing"
-if [[ "$MODE" != plain ]]; then
-  (($(operation_count "$mnt" OPENDIR) > 0)) || fail "no OPENDIR was served"
-fi
+(($(operation_count "$mnt" OPENDIR) > 0)) || fail "no OPENDIR was served"
 umount_shuntfs "$MODE" "$mnt"
 for name in listed named; do
   must umount -l "$src/$name"
