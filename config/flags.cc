@@ -36,7 +36,8 @@ DEFINE_validator(interval, &ValidInterval);
 namespace shuntfs {
 namespace {
 
-absl::Status Usage(const std::string& text) { return absl::InvalidArgumentError(text); }
+// An error of one line: only mistakes in files have several.
+absl::Status Usage(std::string_view text) { return absl::InvalidArgumentError(OneLine(text)); }
 
 const FlagSpec* FindFlag(const CommandSpec& command, std::string_view name, char letter) {
   for (const FlagSpec* flag : command.flags) {
@@ -315,7 +316,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
   gflags::SetCommandLineOption("config", "");
   gflags::SetCommandLineOption("interval", "1");
   if (absl::Status status = Reader(*command, arguments, &line).ReadAll(1); !status.ok()) {
-    return status;
+    return Usage({status.message().data(), status.message().size()});
   }
   if (line.command == Command::kHelp && command->command != Command::kHelp) return line;
   if (absl::Status status = CheckOperands(*command, line); !status.ok()) return status;

@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include "absl/strings/str_replace.h"
 #include "config/config_file.h"
 
 namespace shuntfs {
@@ -61,11 +62,15 @@ void LocateMistake(const Configuration& configuration, Mistake* mistake) {
   PutWhere(configuration, mistake->key, mistake);
 }
 
+std::string OneLine(std::string_view text) {
+  return absl::StrReplaceAll(absl::string_view(text.data(), text.size()), {{"\n", "\\012"}});
+}
+
 absl::Status ToStatus(const std::vector<Mistake>& mistakes) {
   if (mistakes.empty()) return absl::OkStatus();
   std::string text;
   for (const Mistake& mistake : mistakes) {
-    text += (text.empty() ? "" : "\n") + mistake.ToString();
+    text += (text.empty() ? "" : "\n") + OneLine(mistake.ToString());
   }
   return absl::InvalidArgumentError(text);
 }

@@ -6,6 +6,7 @@
 #define SHUNTFS_CONFIG_LOAD_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,9 @@ LoadedConfig LoadConfig(const ConfigSources& sources);
 
 // A mistake in the value of the option `key`: puts file and line where it was set, if in a file.
 void LocateMistake(const Configuration& configuration, Mistake* mistake);
+
+// The text as one line: a newline in it, as names may have, is written \012.
+std::string OneLine(std::string_view text);
 
 // One line for each mistake, or OK.
 absl::Status ToStatus(const std::vector<Mistake>& mistakes);

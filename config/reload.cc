@@ -41,7 +41,7 @@ absl::StatusOr<ReloadReport> Reloader::Reload() {
     const std::string after = ValueIn(loaded.configuration, spec);
     if (!spec.acts() || before == after) continue;
     (spec.reloadable ? report.applied : report.needs_remount)
-        .push_back(absl::StrFormat("%s: %s -> %s", std::string(spec.name), before, after));
+        .push_back(OneLine(absl::StrFormat("%s: %s -> %s", std::string(spec.name), before, after)));
     if (spec.reloadable) taken.push_back(SettingIn(loaded.configuration, spec));
   }
   running_.Add(taken);

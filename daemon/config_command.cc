@@ -45,8 +45,8 @@ std::string ShowLines(const std::vector<Effective>& options,
                       const std::vector<DerivedValue>& derived) {
   std::string text = absl::StrFormat("%-22s %-20s %s\n", "OPTION", "VALUE", "FROM");
   for (const Effective& each : options) {
-    text +=
-        absl::StrFormat("%-22s %-20s %s\n", std::string(each.spec->name), each.value, each.origin);
+    text += absl::StrFormat("%-22s %-20s %s\n", std::string(each.spec->name), OneLine(each.value),
+                            OneLine(each.origin));
   }
   text += absl::StrFormat("\n%-22s %-20s %s\n", "DERIVED", "VALUE", "FROM");
   for (const DerivedValue& each : derived) {

@@ -73,7 +73,7 @@ void EndDaemon(pid_t child) {
 }
 
 int Fail(int exit_code, const std::string& text) {
-  PrintErrors(text);
+  PrintError(text);
   return exit_code;
 }
 

@@ -19,7 +19,7 @@ namespace shuntfs {
 namespace {
 
 int Fail(const absl::Status& status) {
-  PrintErrors(std::string(status.message()));
+  PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 
@@ -42,7 +42,7 @@ absl::Status CheckPrivileges(const Options& options) {
 // The daemon ended without a word, so its mount is dead; another daemon's mount is not.
 void RemoveMount(const std::string& mountpoint) {
   if (const absl::Status status = RemoveDeadMounts(mountpoint); !status.ok())
-    PrintErrors(std::string(status.message()));
+    PrintError(std::string(status.message()));
 }
 
 }  // namespace
@@ -53,7 +53,10 @@ int RunMountCommand(const CommandLine& line) {
   if (absl::Status status = CheckPrivileges(line.options); !status.ok()) return Fail(status);
   ResolvedPolicy resolved =
       ResolvePolicy(line.configuration, /*privileged=*/geteuid() == 0, SystemAccounts());
-  if (absl::Status status = ToStatus(resolved.mistakes); !status.ok()) return Fail(status);
+  if (absl::Status status = ToStatus(resolved.mistakes); !status.ok()) {
+    PrintErrors(std::string(status.message()));
+    return ExitCodeOf(status);
+  }
   absl::StatusOr<MountPaths> paths =
       CheckPaths(line.operands[0], line.operands[1], line.options.allow_pseudo_filesystems);
   if (!paths.ok()) return Fail(paths.status());

@@ -51,7 +51,11 @@ absl::Status Run(const HelperCall& call, int* exit_code) {
   }
   const absl::StatusOr<CommandLine> line = ParseCommandLine(
       {"mount", "-o", absl::StrJoin(options, ","), "--", call.source, call.mountpoint});
-  if (!line.ok()) return line.status();
+  if (!line.ok()) {
+    PrintErrors(std::string(line.status().message()));
+    *exit_code = ExitCodeOf(line.status());
+    return absl::OkStatus();
+  }
   if (!call.fake) *exit_code = RunMountCommand(*line);
   if (call.verbose && *exit_code == kExitOk) {
     std::printf("shuntfs: %s mounted on %s%s.\n", Printable(call.source).c_str(),
@@ -72,7 +76,7 @@ int RunMountHelper(const std::vector<std::string>& arguments) {
   int exit_code = kExitOk;
   const absl::Status status = call.ok() ? Run(*call, &exit_code) : call.status();
   if (status.ok()) return exit_code;
-  PrintErrors(std::string(status.message()));
+  PrintError(std::string(status.message()));
   return ExitCodeOf(status);
 }
 

@@ -17,8 +17,8 @@ size_t Utf8Length(std::string_view text);
 // a cursor or ends a line, and the bytes can be had back.
 std::string Printable(std::string_view text);
 
-// The same for text of several lines: newlines and backslashes stay. For text in which names are
-// printable already, and for messages that have a line for each mistake.
+// The same for text of several lines: newlines and backslashes stay. For text whose names have no
+// newlines any more, such as that of ToStatus() (config/load.h), which has a line for each mistake.
 std::string PrintableLines(std::string_view text);
 
 // "shuntfs: " and the message, on stderr. Every message that may name a file, a mount or what a

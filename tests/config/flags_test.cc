@@ -128,6 +128,18 @@ TEST(CommandLine, WrongOnesSayWhy) {
   EXPECT_NE(ErrorOf({"umount", "--json", "m"}).find("unknown flag"), std::string::npos);
 }
 
+TEST(CommandLine, ANewlineInAWordForgesNoSecondError) {
+  for (const Arguments& arguments : {Arguments{"x\nshuntfs: forged"},
+                                     {"mount", "-o", "x\nshuntfs: forged", "/a", "/b"},
+                                     {"mount", "--squash=x\nshuntfs: forged", "/a", "/b"},
+                                     {"config", "x\nshuntfs: forged"},
+                                     {"mount", "--x\nshuntfs: forged"}}) {
+    const std::string error = ErrorOf(arguments);
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    EXPECT_NE(error.find("x\\012shuntfs: forged"), std::string::npos) << error;
+  }
+}
+
 TEST(CommandLine, EveryOptionIsAFlag) {
   const CommandLine line = Parsed({"mount", "--memory-budget=128M", "--log_level", "4", "--ro",
                                    "--noexec=false", "--rw", "a", "b"});

@@ -254,6 +254,14 @@ TEST_F(LoadTest, SecondsArePrintedAsTheyAreRead) {
   }
 }
 
+// Each mistake is one line: a value cannot add another.
+TEST_F(LoadTest, ANewlineInAValueForgesNoMistake) {
+  const LoadedConfig loaded = Load(Write("a.toml", "squash = \"x\\n/etc/b.toml:1: forged\"\n"));
+  const std::string told(ToStatus(loaded.mistakes).message());
+  EXPECT_EQ(told.find('\n'), std::string::npos) << told;
+  EXPECT_NE(told.find("x\\012/etc/b.toml:1: forged"), std::string::npos) << told;
+}
+
 TEST_F(LoadTest, WhatIsNoFileIsRefused) {
   EXPECT_EQ(MistakeOf(Path("none")), Path("none") + ": cannot be read: No such file or directory");
   EXPECT_EQ(MistakeOf(folder_), folder_ + ": is a directory, not a file");

@@ -49,6 +49,14 @@ TEST_F(ReloadTest, TakesWhatCanChangeAndListsTheRest) {
   EXPECT_EQ(reloader.Reload()->ToString(), "needs a remount: workers: 1 -> 2\n");
 }
 
+TEST_F(ReloadTest, ANewlineInAValueForgesNoLine) {
+  Write("fsname = \"a\"\n");
+  Reloader reloader = Start();
+  Write("fsname = \"b\\napplied: ro: off -> on\"\n");
+  EXPECT_EQ(reloader.Reload()->ToString(),
+            "needs a remount: fsname: a -> b\\012applied: ro: off -> on\n");
+}
+
 TEST_F(ReloadTest, AMistakeChangesNothing) {
   Write("attr_timeout = 5\n");
   Reloader reloader = Start();

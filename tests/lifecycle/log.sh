@@ -44,6 +44,15 @@ ends "$pid"
 equal "$(logged '^E')" 0 "lines that somebody's directory wrote"
 ! grep -q $'\e' "$log" || fail "the log moves the cursor"
 
+note "nobody forges an error"
+for words in "mount $WORK/none /" "umount $WORK/none"; do
+  read -ra words <<<"$words"
+  words[1]+=$'\nshuntfs: forged\e[31m'
+  said=$("$SHUNTFS" "${words[@]}" 2>&1) && fail "${words[*]} works"
+  equal "$(grep -c . <<<"$said")" 1 "lines of the error: $said"
+  [[ "$said" == *'none\012shuntfs: forged\033[31m'* ]] || fail "the error is: $said"
+done
+
 note "a file, which a reload opens anew"
 mount_shuntfs "$MODE" "$src" "$mnt" "log_target=$WORK/file.log"
 equal "$(status_field "$mnt" log.target)" "$WORK/file.log" "the target"
