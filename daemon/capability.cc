@@ -31,6 +31,8 @@ bool IsEffective(int capability) {
 
 bool HasCapability(int capability) { return IsEffective(capability) && !InUserNamespace(); }
 
+bool CanMount() { return IsEffective(CAP_SYS_ADMIN); }
+
 bool CanActForOthers() {
   if (geteuid() != 0 || !IsEffective(CAP_SETUID) || !IsEffective(CAP_SETGID)) return false;
   std::string groups;  // see user_namespaces(7)

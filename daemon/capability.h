@@ -14,6 +14,9 @@ bool HasCapability(int capability);
 // root without CAP_SETUID or CAP_SETGID, nor the root of a user namespace that denies setgroups(2).
 bool CanActForOthers();
 
+// Whether it may call mount(2) itself, within a user namespace of its own too.
+bool CanMount();
+
 }  // namespace shuntfs
 
 #endif  // SHUNTFS_DAEMON_CAPABILITY_H_

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <fuse_log.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __SANITIZE_ADDRESS__
@@ -22,6 +24,7 @@
 #include "core/sys/proc_fd.h"
 #include "daemon/fd_info.h"
 #include "daemon/mount_table.h"
+#include "daemon/printable.h"
 
 namespace shuntfs {
 namespace {
@@ -33,13 +36,13 @@ pid_t g_messages_pid = 0;
 
 __attribute__((format(printf, 2, 0))) void CollectMessage(enum fuse_log_level /*level*/,
                                                           const char* format, va_list arguments) {
-  if (g_messages == nullptr || getpid() != g_messages_pid) {
-    std::vfprintf(stderr, format, arguments);
-    return;
-  }
   std::array<char, 1024> line;
   const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
   if (length <= 0) return;
+  if (g_messages == nullptr || getpid() != g_messages_pid) {
+    std::fputs(PrintableLines(line.data()).c_str(), stderr);
+    return;
+  }
   if (!g_messages->empty()) *g_messages += "; ";
   *g_messages += line.data();
   while (!g_messages->empty() && g_messages->back() == '\n') g_messages->pop_back();
@@ -80,10 +83,40 @@ bool HasEnded(int fuse_fd) {
   return poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
 }
 
+// The mount at the path, if it is the one of this connection.
+absl::StatusOr<MountIdentity> FindNew(const std::string& mountpoint, int fuse_fd) {
+  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
+  if (!there.ok()) return there.status();
+  const absl::StatusOr<MountTable> table = ReadMountTable();
+  if (!table.ok()) return table.status();
+  const MountEntry* entry = FindMountId(*table, there->identity.mount_id);
+  // While the connection lives, no other mount has its number, which newer kernels tell of the
+  // descriptor (fs/fuse/dev.c, fuse_dev_show_fdinfo).
+  if (entry != nullptr && entry->IsShuntfs() && entry->minor == there->identity.minor &&
+      FdInfoNumber(fuse_fd, "fuse_connection:").value_or(entry->minor) == entry->minor &&
+      !HasEnded(fuse_fd))
+    return there->identity;
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s was mounted, but the mount table does not show it there; was it unmounted or renamed "
+      "just now?",
+      mountpoint));
+}
+
+// Takes the new mount off the directory, which by now is at another path than the one that was
+// asked for.
+void RemoveMisplaced(int directory_fd, int fuse_fd) {
+  std::array<char, PATH_MAX> path;
+  const ssize_t length = readlink(FdPath(directory_fd).c_str(), path.data(), path.size());
+  if (length < 0) return;
+  const std::string mountpoint(path.data(), static_cast<size_t>(length));
+  const absl::StatusOr<MountIdentity> identity = FindNew(mountpoint, fuse_fd);
+  if (identity.ok()) static_cast<void>(Unmount(mountpoint, *identity, /*lazy=*/true));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
-    const std::string& mountpoint, const std::vector<std::string>& options) {
+    const std::string& mountpoint, int directory_fd, const std::vector<std::string>& options) {
   if (geteuid() != 0 && !HaveFusermount()) {
     return absl::UnavailableError(
         "fusermount3, which mounts for ordinary users, is not installed; install the package fuse3 "
@@ -96,7 +129,8 @@ absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
   g_messages = &messages;
   g_messages_pid = getpid();
   fuse_set_log_func(&CollectMessage);
-  UniqueFd fd(OpenChannel(mountpoint, list));
+  const std::string target = directory_fd < 0 ? mountpoint : FdPath(directory_fd).c_str();
+  UniqueFd fd(OpenChannel(target, list));
   fuse_set_log_func(nullptr);
   g_messages = nullptr;
   if (!fd.valid()) {
@@ -109,23 +143,14 @@ absl::StatusOr<std::unique_ptr<FuseMount>> FuseMount::Mount(
   }
 
   std::unique_ptr<FuseMount> mount(new FuseMount(mountpoint, std::move(fd)));
-  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
-  if (!there.ok()) return there.status();
-  const absl::StatusOr<MountTable> table = ReadMountTable();
-  if (!table.ok()) return table.status();
-  const MountEntry* entry = FindMountId(*table, there->identity.mount_id);
-  // While the connection lives, no other mount has its number, which newer kernels tell of the
-  // descriptor (fs/fuse/dev.c, fuse_dev_show_fdinfo).
-  if (entry == nullptr || !entry->IsShuntfs() || entry->minor != there->identity.minor ||
-      FdInfoNumber(mount->fd_.get(), "fuse_connection:").value_or(entry->minor) != entry->minor ||
-      HasEnded(mount->fd_.get())) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "%s was mounted, but the mount table does not show it; was it unmounted just now?",
-        mountpoint));
+  const absl::StatusOr<MountIdentity> identity = FindNew(mountpoint, mount->fd_.get());
+  if (!identity.ok()) {
+    if (directory_fd >= 0) RemoveMisplaced(directory_fd, mount->fd_.get());
+    return identity.status();
   }
-  mount->identity_ = there->identity;
+  mount->identity_ = *identity;
   struct stat status {};
-  if (stat(ConnectionDirectory(entry->minor).c_str(), &status) == 0)
+  if (stat(ConnectionDirectory(identity->minor).c_str(), &status) == 0)
     mount->connection_inode_ = status.st_ino;
   return mount;
 }
@@ -142,11 +167,16 @@ UnmountOutcome FuseMount::Unmount(bool lazy) const {
   return shuntfs::Unmount(mountpoint_, identity_, lazy);
 }
 
-absl::StatusOr<UniqueFd> FuseMount::OpenRoot() const {
-  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint_);
-  if (!there.ok()) return there.status();
-  if (!there->identity.Matches(identity_))
+absl::StatusOr<OpenMount> FuseMount::OpenOwn() const {
+  absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint_);
+  if (there.ok() && !there->identity.Matches(identity_))
     return absl::NotFoundError(absl::StrFormat("another mount is at %s", mountpoint_));
+  return there;
+}
+
+absl::StatusOr<UniqueFd> FuseMount::OpenRoot() const {
+  const absl::StatusOr<OpenMount> there = OpenOwn();
+  if (!there.ok()) return there.status();
   UniqueFd root(openat(there->root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root.valid()) return root;
   return absl::UnavailableError(absl::StrFormat("%s: %s", mountpoint_, std::strerror(errno)));
@@ -165,6 +195,9 @@ absl::Status FuseMount::Abort() const {
 }
 
 absl::Status FuseMount::RaiseReadAhead(uint32_t bytes) const {
+  // As long as it is open, no other mount gets its number.
+  const absl::StatusOr<OpenMount> held = OpenOwn();
+  if (!held.ok()) return held.status();
   return WriteFile(
       absl::StrFormat("/sys/class/bdi/%d:%d/read_ahead_kb", identity_.major, identity_.minor),
       absl::StrFormat("%d", bytes / 1024));

@@ -23,9 +23,12 @@ namespace shuntfs {
 
 class FuseMount {
  public:
-  // `mountpoint` is canonical. `options` are words of mount(8) and FUSE; commas in them are escaped
-  // here.
+  // `mountpoint` is canonical. `directory_fd` is that directory, open (O_PATH): the mount is made
+  // on it, whatever the path leads to by now, and taken away again if the path leads elsewhere. -1:
+  // the path counts, as with fusermount3. `options` are words of mount(8) and FUSE; commas in them
+  // are escaped here.
   static absl::StatusOr<std::unique_ptr<FuseMount>> Mount(const std::string& mountpoint,
+                                                          int directory_fd,
                                                           const std::vector<std::string>& options);
   ~FuseMount();
   FuseMount(const FuseMount&) = delete;
@@ -52,12 +55,16 @@ class FuseMount {
   // Ends the connection at once, through fusectl; every request fails.
   absl::Status Abort() const;
 
-  // Lets the kernel read ahead as much as one request can carry. Best effort: needs root.
+  // Lets the kernel read ahead as much as one request can carry. Best effort: needs root. NotFound:
+  // the mount is gone, and another may have its number.
   absl::Status RaiseReadAhead(uint32_t bytes) const;
 
  private:
   FuseMount(std::string mountpoint, UniqueFd fd)
       : mountpoint_(std::move(mountpoint)), fd_(std::move(fd)) {}
+
+  // OpenMountAt(), but of this mount alone.
+  absl::StatusOr<OpenMount> OpenOwn() const;
 
   std::string mountpoint_;
   UniqueFd fd_;

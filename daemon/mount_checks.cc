@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,6 +16,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/base/unique_fd.h"
+#include "core/sys/proc_fd.h"
 #include "core/sys/pseudo_file_systems.h"
 #include "daemon/mount_table.h"
 #include "daemon/path_probe.h"
@@ -78,8 +81,9 @@ absl::Status CheckSourceType(const std::string& source) {
       source, *pseudo_type));
 }
 
-bool IsDead(const std::string& mountpoint) {
-  const int error = ProbePath(mountpoint, kAnswerTimeoutMs);
+// Asks the mount that is open, whatever is at its path by now.
+bool IsDead(const OpenMount& mount) {
+  const int error = ProbePath(FdPath(mount.root.get()).c_str(), kAnswerTimeoutMs);
   return error == ENOTCONN || error == ECONNABORTED;
 }
 
@@ -153,8 +157,8 @@ absl::Status Contained(const std::string& inner_role, const std::string& inner,
 
 // Walks up from `start`: whether it meets the directory `target`, though perhaps by another path (a
 // bind mount) than the textual comparison knows.
-bool WalkUpMeets(const std::string& start, const struct stat& target) {
-  UniqueFd at(open(start.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+bool WalkUpMeets(int start, const struct stat& target) {
+  UniqueFd at(openat(start, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   struct stat last {};
   for (int depth = 0; at.valid() && depth < kMaxDepth; ++depth) {
     struct stat st {};
@@ -167,21 +171,41 @@ bool WalkUpMeets(const std::string& start, const struct stat& target) {
   return false;
 }
 
-absl::Status CheckContainmentByInode(const MountPaths& paths) {
+absl::Status CheckContainmentByInode(const MountPaths& paths, const OpenMountPaths& opened) {
   struct stat source {};
   struct stat mountpoint {};
-  if (stat(paths.source.c_str(), &source) != 0 ||
-      stat(paths.mountpoint.c_str(), &mountpoint) != 0) {
+  if (fstat(opened.source.get(), &source) != 0 ||
+      fstat(opened.mountpoint.get(), &mountpoint) != 0) {
     return absl::FailedPreconditionError(absl::StrFormat(
-        "%s or %s vanished while it was being looked at", paths.source, paths.mountpoint));
+        "%s or %s cannot be looked at: %s", paths.source, paths.mountpoint, std::strerror(errno)));
   }
-  if (WalkUpMeets(paths.mountpoint, source)) {
+  if (WalkUpMeets(opened.mountpoint.get(), source)) {
     return Contained("mountpoint", paths.mountpoint, "source", paths.source);
   }
-  if (WalkUpMeets(paths.source, mountpoint)) {
+  if (WalkUpMeets(opened.source.get(), mountpoint)) {
     return Contained("source", paths.source, "mountpoint", paths.mountpoint);
   }
   return absl::OkStatus();
+}
+
+// The directory at a canonical path.
+absl::StatusOr<UniqueFd> OpenUnchanged(const std::string& role, const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) {
+    const std::string text =
+        absl::StrFormat("the %s %s cannot be opened: %s", role, path, std::strerror(errno));
+    return errno == EACCES ? absl::PermissionDeniedError(text)
+                           : absl::FailedPreconditionError(text);
+  }
+  std::array<char, PATH_MAX> led_to;
+  const ssize_t length = readlink(FdPath(fd.get()).c_str(), led_to.data(), led_to.size());
+  // Longer ones are cut off by the kernel, and cannot be compared.
+  if (length >= 0 && std::string_view(led_to.data(), static_cast<size_t>(length)) == path)
+    return fd;
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the %s %s was exchanged for something else while it was being looked at; see who may rename "
+      "directories on the way to it",
+      role, path));
 }
 
 }  // namespace
@@ -191,10 +215,10 @@ absl::Status RemoveDeadMounts(const std::string& mountpoint) {
     const absl::StatusOr<std::optional<MountEntry>> entry = FindOurs(mountpoint);
     if (!entry.ok()) return entry.status();
     if (!entry->has_value()) return absl::OkStatus();
-    const absl::StatusOr<MountIdentity> identity = IdentityOf(**entry);
-    if (!identity.ok()) return identity.status();
-    if (!IsDead(mountpoint)) return absl::OkStatus();
-    const UnmountOutcome outcome = Unmount(mountpoint, *identity, /*lazy=*/true);
+    const absl::StatusOr<OpenMount> mount = OpenMountOf(**entry);
+    if (!mount.ok()) return mount.status();
+    if (!IsDead(*mount)) return absl::OkStatus();
+    const UnmountOutcome outcome = Unmount(mountpoint, mount->identity, /*lazy=*/true);
     if (outcome.kind != UnmountOutcome::Kind::kDone) {
       return absl::FailedPreconditionError(absl::StrFormat(
           "the daemon of %s has died and its mount cannot be removed: %s; unmount it as the user "
@@ -247,10 +271,20 @@ absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::stri
 
   for (const absl::Status& status :
        {CheckContainment(paths.source, paths.mountpoint), CheckEmptyDirectory(paths.mountpoint),
-        CheckContainmentByInode(paths)}) {
+        OpenPaths(paths).status()}) {
     if (!status.ok()) return status;
   }
   return paths;
+}
+
+absl::StatusOr<OpenMountPaths> OpenPaths(const MountPaths& paths) {
+  absl::StatusOr<UniqueFd> source = OpenUnchanged("source", paths.source);
+  if (!source.ok()) return source.status();
+  absl::StatusOr<UniqueFd> mountpoint = OpenUnchanged("mountpoint", paths.mountpoint);
+  if (!mountpoint.ok()) return mountpoint.status();
+  OpenMountPaths opened{*std::move(source), *std::move(mountpoint)};
+  if (absl::Status status = CheckContainmentByInode(paths, opened); !status.ok()) return status;
+  return opened;
 }
 
 absl::Status CheckFuseDevice() {

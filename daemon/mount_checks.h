@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/unique_fd.h"
 
 namespace shuntfs {
 
@@ -21,6 +22,16 @@ struct MountPaths {
 
 absl::StatusOr<MountPaths> CheckPaths(const std::string& source, const std::string& mountpoint,
                                       bool allow_pseudo_filesystems);
+
+// The directories that `paths` named when they were checked, open (O_PATH), to act on: who may
+// rename directories on the way can put others, or symbolic links, in their place.
+// FailedPrecondition: that happened, or one contains the other by now.
+struct OpenMountPaths {
+  UniqueFd source;
+  UniqueFd mountpoint;
+};
+
+absl::StatusOr<OpenMountPaths> OpenPaths(const MountPaths& paths);
 
 // Takes dead mounts of ours off `mountpoint`, which is canonical, down to what lives or is not
 // ours. OK where there are none.

@@ -32,9 +32,9 @@ bool MountIdentity::Matches(const MountIdentity& other) const {
   return mount_id == other.mount_id && major == other.major && minor == other.minor;
 }
 
-absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint) {
+absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint, int directory_fd) {
   OpenMount mount;
-  mount.root.reset(open(mountpoint.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  mount.root.reset(openat(directory_fd, mountpoint.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct statx status {};
   // An empty mask: of a mount that only its owner enters, the device is told and nothing else.
   if (!mount.root.valid() || statx(mount.root.get(), "", kAskNobody, 0, &status) != 0) {
@@ -56,14 +56,20 @@ absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint) {
   return mount;
 }
 
-absl::StatusOr<MountIdentity> IdentityOf(const MountEntry& entry) {
-  const absl::StatusOr<OpenMount> mount = OpenMountAt(entry.mountpoint);
+absl::StatusOr<OpenMount> OpenMountOf(const MountEntry& entry) {
+  absl::StatusOr<OpenMount> mount = OpenMountAt(entry.mountpoint);
   if (!mount.ok()) return mount.status();
   if (mount->identity.mount_id == entry.id && mount->identity.major == entry.major &&
       mount->identity.minor == entry.minor)
-    return mount->identity;
+    return mount;
   return absl::NotFoundError(absl::StrFormat(
       "the mount at %s has changed while it was being looked at; try again", entry.mountpoint));
+}
+
+absl::StatusOr<MountIdentity> IdentityOf(const MountEntry& entry) {
+  const absl::StatusOr<OpenMount> mount = OpenMountOf(entry);
+  if (!mount.ok()) return mount.status();
+  return mount->identity;
 }
 
 bool IsMounted(const MountIdentity& identity) {

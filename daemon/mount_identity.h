@@ -8,6 +8,8 @@
 #ifndef SHUNTFS_DAEMON_MOUNT_IDENTITY_H_
 #define SHUNTFS_DAEMON_MOUNT_IDENTITY_H_
 
+#include <fcntl.h>
+
 #include <cstdint>
 #include <string>
 
@@ -33,11 +35,15 @@ struct OpenMount {
   MountIdentity identity;
 };
 
-// The mount that a path walk meets at `mountpoint`, whose last component is not followed.
-absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint);
+// The mount that a path walk meets at `mountpoint`, whose last component is not followed. A
+// relative path begins at the directory `directory_fd`.
+absl::StatusOr<OpenMount> OpenMountAt(const std::string& mountpoint, int directory_fd = AT_FDCWD);
 
-// The identity of the mount that `entry` of the mount table stands for. NotFound: another mount is
-// there by now, or none.
+// The mount that `entry` of the mount table stands for. NotFound: another mount is there by now, or
+// none.
+absl::StatusOr<OpenMount> OpenMountOf(const MountEntry& entry);
+
+// The same, not kept open.
 absl::StatusOr<MountIdentity> IdentityOf(const MountEntry& entry);
 
 // Whether the mount is still in this process's mount namespace, covered by another or not. True

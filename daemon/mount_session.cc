@@ -87,14 +87,6 @@ ServeOptions ToServeOptions(const MountRequest& request, bool privileged) {
   return to;
 }
 
-absl::StatusOr<UniqueFd> OpenSource(const std::string& source) {
-  UniqueFd fd(open(source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (fd.valid()) return fd;
-  const std::string text =
-      absl::StrFormat("the source %s cannot be opened: %s", source, std::strerror(errno));
-  return errno == EACCES ? absl::PermissionDeniedError(text) : absl::FailedPreconditionError(text);
-}
-
 // Whether the mount or the file system that the directory is on takes no changes.
 bool IsReadOnly(int fd) {
   struct statvfs info;
@@ -108,15 +100,15 @@ class Starter {
       : request_(request), privileged_(privileged), signal_fd_(signal_fd), report_(report) {}
 
   absl::Status Start() {
-    absl::StatusOr<UniqueFd> source = OpenSource(request_.paths.source);
-    if (!source.ok()) return source.status();
-    source_read_only_ = IsReadOnly(source->get());
+    absl::StatusOr<OpenMountPaths> paths = OpenPaths(request_.paths);
+    if (!paths.ok()) return paths.status();
+    source_read_only_ = IsReadOnly(paths->source.get());
     const std::vector<ModeProbe> probes = ProbeModes();
     absl::StatusOr<DataPathPlan> plan = DataPathPlan::Make(request_.data_path, probes);
     if (!plan.ok()) return plan.status();
     absl::Status last = absl::OkStatus();
     for (const std::string& mode : plan->candidates()) {
-      last = TryMode(mode, source->get());
+      last = TryMode(mode, *paths);
       if (last.ok()) {
         choice_ = plan->Choose(mode);
         description_ = DescribeChoice(choice_, probes);
@@ -152,14 +144,16 @@ class Starter {
   bool source_read_only() const { return source_read_only_; }
 
  private:
-  absl::Status TryMode(const std::string& mode, int source_fd) {
-    UniqueFd source(fcntl(source_fd, F_DUPFD_CLOEXEC, 3));
+  absl::Status TryMode(const std::string& mode, const OpenMountPaths& paths) {
+    UniqueFd source(fcntl(paths.source.get(), F_DUPFD_CLOEXEC, 3));
     if (!source.valid()) {
       return absl::ResourceExhaustedError(
           absl::StrFormat("no descriptor is free: %s; raise `ulimit -n`", std::strerror(errno)));
     }
-    absl::StatusOr<std::unique_ptr<FuseMount>> mount = FuseMount::Mount(
-        request_.paths.mountpoint, MountWords(request_, privileged_, source_read_only_));
+    // fusermount3 opens the path itself, with the rights of the user.
+    absl::StatusOr<std::unique_ptr<FuseMount>> mount =
+        FuseMount::Mount(request_.paths.mountpoint, CanMount() ? paths.mountpoint.get() : -1,
+                         MountWords(request_, privileged_, source_read_only_));
     mount_failed_ = !mount.ok();
     if (!mount.ok()) return mount.status();
     mount_ = *std::move(mount);

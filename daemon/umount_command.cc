@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "config/values.h"
 #include "core/base/unique_fd.h"
+#include "core/sys/proc_fd.h"
 #include "daemon/control_client.h"
 #include "daemon/dead_sockets.h"
 #include "daemon/exit_code.h"
@@ -71,10 +72,17 @@ absl::Status StopDaemon(ControlClient* client, const MountEntry& entry) {
   return absl::OkStatus();
 }
 
+// Asks the mount itself, whatever is at its path by now.
+bool IsDead(const std::string& mountpoint, const MountIdentity& identity) {
+  const absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
+  if (!there.ok() || !there->identity.Matches(identity)) return false;
+  const int error = ProbePath(FdPath(there->root.get()).c_str(), kAnswerTimeoutMs);
+  return error == ENOTCONN || error == ECONNABORTED;
+}
+
 // No daemon listens: it died, or never had a control socket.
 absl::Status UnmountWithoutDaemon(const MountEntry& entry, const MountIdentity& identity) {
-  const int error = ProbePath(entry.mountpoint, kAnswerTimeoutMs);
-  const bool dead = error == ENOTCONN || error == ECONNABORTED;
+  const bool dead = IsDead(entry.mountpoint, identity);
   UnmountOutcome outcome = Unmount(entry.mountpoint, identity, /*lazy=*/dead);
   if (outcome.kind == UnmountOutcome::Kind::kBusy)
     outcome = Unmount(entry.mountpoint, identity, /*lazy=*/true);

@@ -104,10 +104,25 @@ UnmountOutcome RunFusermount(const std::string& mountpoint, bool lazy) {
   return {busy ? Kind::kBusy : Kind::kFailed, text.empty() ? "fusermount3 failed" : text};
 }
 
+// A mountpoint as its last component in an open directory.
+struct Place {
+  UniqueFd directory;  // O_PATH; invalid where it cannot be opened.
+  std::string name;
+};
+
+Place PlaceOf(const std::string& mountpoint) {
+  const size_t slash = mountpoint.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : mountpoint.substr(0, slash + 1);
+  const std::string name = mountpoint.substr(slash + 1);
+  return {UniqueFd(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+          name.empty() ? "." : name};
+}
+
 }  // namespace
 
 UnmountOutcome Unmount(const std::string& mountpoint, const MountIdentity& identity, bool lazy) {
-  absl::StatusOr<OpenMount> there = OpenMountAt(mountpoint);
+  const Place place = PlaceOf(mountpoint);
+  absl::StatusOr<OpenMount> there = OpenMountAt(place.name, place.directory.get());
   if (!there.ok() || !there->identity.Matches(identity)) {
     if (!IsMounted(identity)) return {};
     return {Kind::kFailed, there.ok() ? "another mount is on top of it, or it was moved"
@@ -119,7 +134,8 @@ UnmountOutcome Unmount(const std::string& mountpoint, const MountIdentity& ident
     failed = umount2(opened.c_str(), MNT_DETACH);
   } else {
     there->root.reset();
-    failed = umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW);
+    const FdPath directory(place.directory.get());
+    failed = umount2((directory.c_str() + ("/" + place.name)).c_str(), UMOUNT_NOFOLLOW);
   }
   if (failed == 0) return {};
   const int error = errno;

@@ -22,8 +22,12 @@ struct UnmountOutcome {
 // and kDone is the answer, when it is gone already; kFailed when another mount covers it. `lazy`
 // detaches the mount at once and leaves its users what they have open (MNT_DETACH).
 //
-// A lazy unmount acts on the mount that was compared. Any other has to name the path once more,
-// since a mount that is open is busy; umount2(2) comes right after the comparison.
+// A lazy unmount acts on the mount that was compared. Any other names it once more, since a mount
+// that is open is busy: by its last component, in the directory that is open since before the
+// comparison. As long as the mount is there, the kernel lets nobody rename or remove what it is on,
+// so who may exchange directories on the way to it changes nothing; only another mount on top,
+// which takes the right to mount, could come between. fusermount3 is given the path, and looks at
+// it with the rights of the user: it takes away mounts of that user alone.
 UnmountOutcome Unmount(const std::string& mountpoint, const MountIdentity& identity, bool lazy);
 
 // Whether an executable fusermount3 is where libfuse will look for it.

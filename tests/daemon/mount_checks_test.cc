@@ -92,6 +92,40 @@ TEST_F(CheckPathsTest, SeesThroughSymlinks) {
   ExpectRefused(At("src"), At("link"), absl::StatusCode::kFailedPrecondition, "lies inside");
 }
 
+// Between the checks and what is done, who owns a directory on the way puts something else there.
+TEST_F(CheckPathsTest, WhatIsOpenedIsWhatWasChecked) {
+  const absl::StatusOr<MountPaths> paths = CheckPaths(At("src"), At("mnt"), false);
+  ASSERT_TRUE(paths.ok()) << paths.status();
+  const absl::StatusOr<OpenMountPaths> opened = OpenPaths(*paths);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  struct stat by_path {};
+  struct stat by_descriptor {};
+  ASSERT_EQ(stat(At("mnt").c_str(), &by_path), 0);
+  ASSERT_EQ(fstat(opened->mountpoint.get(), &by_descriptor), 0);
+  EXPECT_EQ(by_path.st_ino, by_descriptor.st_ino);
+
+  std::filesystem::create_directories(At("elsewhere/mnt"));
+  for (const char* name : {"src", "mnt"}) {
+    std::filesystem::rename(At(name), At("old"));
+    std::filesystem::create_directory_symlink(At("elsewhere/mnt"), At(name));
+    EXPECT_EQ(OpenPaths(*paths).status().code(), absl::StatusCode::kFailedPrecondition) << name;
+    std::filesystem::remove(At(name));
+    std::filesystem::rename(At("old"), At(name));
+  }
+  EXPECT_TRUE(OpenPaths(*paths).ok());
+}
+
+TEST_F(CheckPathsTest, ALinkOnTheWayIsSeenWhenItIsOpened) {
+  std::filesystem::create_directories(At("way/mnt"));
+  const absl::StatusOr<MountPaths> paths = CheckPaths(At("src"), At("way/mnt"), false);
+  ASSERT_TRUE(paths.ok()) << paths.status();
+  std::filesystem::rename(At("way"), At("old"));
+  std::filesystem::create_directories(At("elsewhere/mnt"));
+  std::filesystem::create_directory_symlink(At("elsewhere"), At("way"));
+  const absl::Status status = OpenPaths(*paths).status();
+  EXPECT_NE(status.message().find("was exchanged for something else"), std::string::npos) << status;
+}
+
 TEST(CheckContainment, SiblingsWithACommonPrefixAreFine) {
   EXPECT_TRUE(CheckContainment("/a/src", "/a/src2").ok());
   EXPECT_FALSE(CheckContainment("/a/src", "/a/src/2").ok());
