@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/caller.h"
+#include "core/hidden_spelling.h"
 #include "core/ops.h"
 #include "core/reply.h"
 #include "core/sys/proc_fd.h"
@@ -94,6 +95,9 @@ Outcome MayMake(FileSystem& fs, const Request& request) {
 Action RunUnder(const Policy& policy, Handler handler, FileSystem& fs, Call& call) {
   const Outcome admitted = policy.Admit(call.request);
   if (!admitted.ok()) return Action::Error(admitted.error());
+  if (policy.hides_names()) {
+    if (const auto refused = RefuseHiddenSpelling(fs, policy, call)) return *refused;
+  }
   const std::optional<Caller> caller = policy.CheckedAs(call.request);
   if (!caller) return handler(fs, call);
   const std::vector<gid_t> groups = GroupsInSource(fs, call.request);

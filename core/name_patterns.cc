@@ -1,6 +1,7 @@
 #include "core/name_patterns.h"
 
 #include <fnmatch.h>
+#include <strings.h>
 
 #include <algorithm>
 
@@ -15,6 +16,17 @@ NamePatterns::NamePatterns(std::span<const std::string> patterns) {
     }
   }
   std::sort(names_.begin(), names_.end());
+}
+
+bool NamePatterns::MatchIgnoringCase(std::string_view name) const {
+  if (name == "." || name == "..") return false;
+  const auto same = [name](const std::string& hidden) {
+    return strcasecmp(hidden.c_str(), name.data()) == 0;
+  };
+  const auto fits = [name](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), name.data(), FNM_CASEFOLD) == 0;
+  };
+  return std::ranges::any_of(names_, same) || std::ranges::any_of(patterns_, fits);
 }
 
 bool NamePatterns::Match(std::string_view name) const {

@@ -21,6 +21,8 @@ class NamePatterns {
   // `name` ends in a NUL, as every name that comes from the kernel or a directory does. "." and
   // ".." match nothing.
   bool Match(std::string_view name) const;
+  // The same without regard to the case of ASCII letters.
+  bool MatchIgnoringCase(std::string_view name) const;
 
  private:
   std::vector<std::string> names_;  // sorted

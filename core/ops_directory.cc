@@ -9,6 +9,7 @@
 
 #include "core/base/limits.h"
 #include "core/directory_offsets.h"
+#include "core/hidden_spelling.h"
 #include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -145,9 +146,11 @@ bool IsDots(const char* name) {
 // Not shown: what is hidden, and names that no path may have. Another FUSE file system can list
 // such; the kernel fails a listing with a name that is too long (fs/fuse/readdir.c), and one that
 // fits no reply would end it.
-bool IsShown(const FileSystem& fs, const BackingEntry& entry) {
+bool IsShown(const FileSystem& fs, int directory_fd, const BackingEntry& entry) {
   if (std::strlen(entry.name) > kNameMax) return false;
-  return fs.policy() == nullptr || !fs.policy()->hides_names() || !fs.policy()->Hides(entry.name);
+  const Policy* policy = fs.policy();
+  if (policy == nullptr || !policy->hides_names()) return true;
+  return !policy->Hides(entry.name) && !IsHiddenSpelling(*policy, directory_fd, entry.name);
 }
 
 Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
@@ -174,7 +177,7 @@ Action ReadDirectory(FileSystem& fs, Call& call, bool plus) {
     const BackingEntry entry = EntryAt(buffer);
     const uint64_t shown =
         buffer.hashed.value_or(false) ? ShownOffset(entry.offset, offset) : entry.offset;
-    if (IsShown(fs, entry)) {
+    if (IsShown(fs, fd, entry)) {
       if (!writer.Fits(std::strlen(entry.name))) break;
       abi::EntryOut entry_out{};
       if (plus && !IsDots(entry.name)) {

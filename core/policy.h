@@ -122,6 +122,9 @@ class Policy {
 
   FileStatus Shown(const FileStatus& status) const;
   bool Hides(std::string_view name) const { return options_.hidden.Match(name); }
+  bool HidesIgnoringCase(std::string_view name) const {
+    return options_.hidden.MatchIgnoringCase(name);
+  }
   bool hides_names() const { return !options_.hidden.empty(); }
 
   // -- What is changed --

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -299,6 +300,41 @@ TEST(OpsPolicy, HiddenNamesAreInNoListing) {
   }
   EXPECT_TRUE(Refused(client.Send(Opcode::kLookup, kRoot, Text("1.hidden")), ENOENT));
   EXPECT_EQ(client.fs().inodes().count(), 2u) << "nobody was told of them";
+}
+
+// Two names of one file that differ in case alone stand for a directory that disregards case: it
+// answers the same, and few file systems of the machines that run this test can be made to.
+TEST(OpsPolicy, AHiddenNameIsNotReachedInAnotherCase) {
+  TempTree tree;
+  FileSystemOptions options = Unprivileged();
+  options.policy.hidden = NamePatterns(std::vector<std::string>{"secret", "*.key"});
+  tree.File("SECRET");
+  tree.File("A.KEY");
+  for (const auto& [from, to] : {std::pair("SECRET", "secret"), {"A.KEY", "a.key"}})
+    std::filesystem::create_hard_link(tree.path() + "/" + from, tree.path() + "/" + to);
+  tree.File("SHOWN.KEY");  // no other spelling leads to it
+  tree.File("other");
+  Client client(tree.path(), options);
+  for (const char* name : {"secret", "SECRET", "A.KEY", "a.key"})
+    EXPECT_TRUE(Refused(client.Send(Opcode::kLookup, kRoot, Text(name)), ENOENT)) << name;
+  EXPECT_TRUE(Refused(client.Send(Opcode::kUnlink, kRoot, Text("SECRET")), ENOENT));
+  abi::RenameIn in{};
+  in.newdir = kRoot;
+  EXPECT_TRUE(
+      Refused(client.Send(Opcode::kRename, kRoot, in, Text("other") + Text("SECRET")), EACCES));
+  EXPECT_TRUE(Refused(client.Send(Opcode::kRename, kRoot, in, Text("SECRET") + Text("x")), ENOENT));
+  EXPECT_TRUE(Refused(client.Send(Opcode::kSymlink, kRoot, Text("A.KEY") + Text("x")), EACCES));
+  for (const char* name : {"SHOWN.KEY", "other"}) EXPECT_NE(client.Lookup(kRoot, name), 0u) << name;
+
+  abi::ReadIn read{};
+  read.fh = client.OpenDirectory(kRoot);
+  read.size = 4096;
+  const Action listed = client.Send(Opcode::kReaddir, kRoot, read);
+  ASSERT_TRUE(Answered(listed));
+  const std::string listing = client.ReplyText(listed.reply_bytes);
+  EXPECT_EQ(listing.find("SECRET"), std::string::npos);
+  EXPECT_EQ(listing.find("A.KEY"), std::string::npos);
+  EXPECT_NE(listing.find("SHOWN.KEY"), std::string::npos);
 }
 
 TEST(OpsPolicy, ReadOnlyHoldsWithoutTheKernel) {

@@ -415,6 +415,10 @@ TEST(NamePatterns, MatchExactNamesAndPatterns) {
     EXPECT_TRUE(patterns.Match(name)) << name;
   for (const char* name : {".gitignore", "git", "x.keys", "core.x", "axb", "KEY.KEY"})
     EXPECT_FALSE(patterns.Match(name)) << name;
+  for (const char* name : {".GIT", "x.KEY", "CORE.7", ".git"})
+    EXPECT_TRUE(patterns.MatchIgnoringCase(name)) << name;
+  for (const char* name : {".GITIGNORE", "x.keys", "CORE.x"})
+    EXPECT_FALSE(patterns.MatchIgnoringCase(name)) << name;
   EXPECT_TRUE(NamePatterns().empty());
   // A directory keeps its own names.
   const NamePatterns dots(std::vector<std::string>{".*"});
