@@ -47,7 +47,13 @@ long WithFile(const std::string& path, int flags, long (*run)(int fd)) {
   return file.ok() ? run(file.get()) : -1;
 }
 
-long Attributes(int fd, unsigned long request, long flags) { return ioctl(fd, request, &flags); }
+// Adds to the attributes of a file: ext4 does not take those away that say how it is stored.
+long AddAttribute(int fd, long attribute) {
+  long flags = 0;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) return -1;
+  flags |= attribute;
+  return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
 
 long SetTimes(const std::string& path, long atime_ns, long mtime_ns) {
   const timespec times[2] = {{1, atime_ns}, {1, mtime_ns}};
@@ -128,16 +134,11 @@ const Operation kOnFiles[] = {
     {"set ACL", kNamesIds | kForOwners, [](Path p) { return SetAcl(p, kAccessAcl); }},
     {"set attribute", kForOwners,
      [](Path p) {
-       return WithFile(p, O_RDONLY,
-                       [](int fd) { return Attributes(fd, FS_IOC_SETFLAGS, FS_NODUMP_FL); });
+       return WithFile(p, O_RDONLY, [](int fd) { return AddAttribute(fd, FS_NODUMP_FL); });
      }},
     {"make append-only", kPlain,
      [](Path p) {
-       return WithFile(p, O_RDONLY, [](int fd) {
-         const long set = Attributes(fd, FS_IOC_SETFLAGS, FS_APPEND_FL);
-         if (set == 0) Attributes(fd, FS_IOC_SETFLAGS, 0);
-         return set;
-       });
+       return WithFile(p, O_RDONLY, [](int fd) { return AddAttribute(fd, FS_APPEND_FL); });
      }},
     {"link", kForOwners, [](Path p) -> long { return link(p.c_str(), (p + ".hard").c_str()); }},
     {"rename", kPlain, [](Path p) -> long { return rename(p.c_str(), (p + ".new").c_str()); }},
