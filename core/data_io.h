@@ -25,10 +25,10 @@ struct Transfer {
   bool at_once = false;      // through the ring, it is done when it is submitted
   bool strips_suid = false;  // a write that removes setuid and setgid bits
   HostGid group{0};          // of the caller, for a write that strips them
-  bool by_call = false;  // by a system call: the ring would not tell what was done of it, or never
-  int fd = -1;           // the kernel keeps the handle open while its request is in work
-  int buffered_fd = -1;  // when `fd` has O_DIRECT: for what it refuses as misaligned (EINVAL)
-  int rw_flags = 0;      // RWF_*
+  bool by_call = false;      // by a system call on the slow pool: the file system may never answer
+  int fd = -1;               // the kernel keeps the handle open while its request is in work
+  int buffered_fd = -1;      // when `fd` has O_DIRECT: for what it refuses as misaligned (EINVAL)
+  int rw_flags = 0;          // RWF_*
   uint64_t offset = 0;
   uint32_t bytes = 0;
 };
@@ -39,6 +39,13 @@ inline bool FallBackToBuffered(Transfer* transfer, Errno error) {
   transfer->fd = std::exchange(transfer->buffered_fd, -1);
   return true;
 }
+
+// What a request waits for that is run where it may block. Decides how many of a user may.
+enum class WaitsFor : uint8_t {
+  kItsWork,  // ends by itself
+  kServer,   // a file system that may never answer
+  kHolder,   // another process, which gives a lease back when it likes
+};
 
 struct Action {
   enum class Kind : uint8_t {
@@ -51,14 +58,19 @@ struct Action {
   Errno error{0};
   uint32_t reply_bytes = 0;
   Transfer transfer{};
+  WaitsFor waits_for = WaitsFor::kItsWork;  // of kOffload
 
   static Action Reply(size_t bytes = 0) {
-    return {Kind::kReply, Errno(0), static_cast<uint32_t>(bytes), {}};
+    return {Kind::kReply, Errno(0), static_cast<uint32_t>(bytes), {}, {}};
   }
-  static Action Error(Errno error) { return {Kind::kReply, error, 0, {}}; }
-  static Action NoReply() { return {Kind::kNoReply, Errno(0), 0, {}}; }
-  static Action Offload() { return {Kind::kOffload, Errno(0), 0, {}}; }
-  static Action Move(const Transfer& transfer) { return {Kind::kTransfer, Errno(0), 0, transfer}; }
+  static Action Error(Errno error) { return {Kind::kReply, error, 0, {}, {}}; }
+  static Action NoReply() { return {Kind::kNoReply, Errno(0), 0, {}, {}}; }
+  static Action Offload(WaitsFor waits_for = WaitsFor::kItsWork) {
+    return {Kind::kOffload, Errno(0), 0, {}, waits_for};
+  }
+  static Action Move(const Transfer& transfer) {
+    return {Kind::kTransfer, Errno(0), 0, transfer, {}};
+  }
 };
 
 }  // namespace shuntfs

@@ -43,12 +43,6 @@ constexpr Kind kLocal[] = {
     {"erofs", IoPolicy::kFixed, IoPolicy::kPlain},
 };
 
-// The kernel's FUSE, with the subtype that a mount may have.
-bool IsFuse(const std::string& fs_type) {
-  const std::string kind = fs_type.substr(0, fs_type.find('.'));
-  return kind == "fuse" || kind == "fuseblk" || fs_type == "virtiofs";
-}
-
 IoPolicy Decide(PolicyWish wish, IoPolicy by_kind) {
   if (wish == PolicyWish::kAuto) return by_kind;
   return wish == PolicyWish::kFixed ? IoPolicy::kFixed : IoPolicy::kPlain;
@@ -77,9 +71,7 @@ BackingDevice ClassifyFileSystem(const std::string& fs_type, PolicyWish read, Po
   // An open file cannot be asked, so a type that is not known does without.
   device.zero_copy = local;
   device.wants_flush = !local;  // close(2) of a network file system reports late write errors
-  device.writes_by_call = IsFuse(fs_type);
-  // What may block goes to a kernel worker, whatever was asked for: a pread on the thread would
-  // stop its CPU.
+  // Data of what may block moves on the slow pool, whatever was asked for.
   device.read = local ? Decide(read, kind->read) : IoPolicy::kFixed;
   device.write = local ? Decide(write, kind->write) : IoPolicy::kFixed;
   return device;

@@ -59,9 +59,6 @@ struct BackingDevice {
   bool type_known = false;
   bool wants_flush = false;
   bool in_memory = false;  // tmpfs: reads and writes never wait for a device
-  // FUSE: of a direct write that was taken in part, only a system call tells how much; io_uring's
-  // asynchronous one gets EIO (fs/fuse/file.c, fuse_get_res_by_io). Reads go the same way.
-  bool writes_by_call = false;
   // Its files have read_iter and write_iter: io_uring moves data between the caller's pages and
   // other files, those of procfs or fusectl say, not at all (EFAULT; io_uring/rw.c, loop_rw_iter).
   bool zero_copy = false;

@@ -160,7 +160,7 @@ Action FileSystem::Dispatch(Call& call) {
   if (entry.handler == nullptr) return Action::Error(Errno(ENOSYS));
   if (!call.may_block && !entry.never_blocks) {
     const Inode* inode = inodes_->Find(call.request.nodeid());
-    if (inode != nullptr && inode->device().may_block) return Action::Offload();
+    if (inode != nullptr && inode->device().may_block) return Action::Offload(WaitsFor::kServer);
   }
   if (policy_ != nullptr) return RunUnder(*policy_, entry.handler, *this, call);
   return entry.handler(*this, call);

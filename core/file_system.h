@@ -44,7 +44,8 @@ struct Call {
   std::span<std::byte> reply;  // where the reply's arguments go; may overlap the request's payload
   ThreadIdentity& identity;
   Counters& counters;
-  bool may_block = false;  // this thread serves nobody else
+  bool may_block = false;              // this thread serves nobody else
+  Interrupts::Watch* watch = nullptr;  // of the request, where it may block; or null
 };
 
 class FileSystem {

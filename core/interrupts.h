@@ -1,13 +1,18 @@
-// Requests that look out for an INTERRUPT while they wait for a thread and while they run.
+// Requests that the caller may give up while they wait for a thread or for somebody else.
 //
-// Floor 2. Only long copies do: what is short, or cannot be left half done, runs to its end, as it
-// would natively. Thread-safe; the mutex is held for no system call.
+// Floor 2. A request is watched from before it is handed to the thread that runs it until it is
+// answered. What is short, or cannot be left half done, runs to its end, as it would natively.
+// Thread-safe; the mutex is held for no system call but timer_settime(2).
 #ifndef SHUNTFS_CORE_INTERRUPTS_H_
 #define SHUNTFS_CORE_INTERRUPTS_H_
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "core/base/ids.h"
 
@@ -15,44 +20,56 @@ namespace shuntfs {
 
 class Interrupts {
  public:
-  // Registers a request for as long as the object lives. Of one that was expected it knows whether
-  // an INTERRUPT came meanwhile.
+  // Watches a request for as long as the object lives. An INTERRUPT that came before the object was
+  // made counts.
   class Watch {
    public:
-    Watch(Interrupts& interrupts, Unique unique)
-        : interrupts_(interrupts), unique_(unique), interrupted_(interrupts.Find(unique)) {}
-    ~Watch() {
-      const std::lock_guard lock(interrupts_.mutex_);
-      interrupts_.raised_.erase(unique_);
-    }
+    Watch(Interrupts& interrupts, Unique unique);
+    ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     bool interrupted() const { return interrupted_.load(std::memory_order_relaxed); }
+    Unique unique() const { return unique_; }
 
    private:
+    friend class Interrupts;
+
     Interrupts& interrupts_;
     const Unique unique_;
-    const std::atomic<bool>& interrupted_;  // the map's, which does not move it
+    std::atomic<bool> interrupted_{false};
+    void* timer_ = nullptr;  // guarded by mutex_; of the thread that is within a Wait
   };
 
-  // The request will be watched by the thread that it is handed to.
-  void Expect(Unique unique) { Find(unique); }
+  // While it lives, an INTERRUPT of the request, and EndWaits, end the system calls of this thread
+  // that wait (EINTR). A signal that comes just before a system call does not end it, so it is sent
+  // again every 10 ms.
+  class Wait {
+   public:
+    // Null: nothing ends the wait.
+    explicit Wait(Watch* watch);
+    ~Wait();
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
 
-  // An INTERRUPT for `unique` came. Nothing happens when it is neither expected nor running.
-  void Raise(Unique unique) {
-    const std::lock_guard lock(mutex_);
-    const auto found = raised_.find(unique);
-    if (found != raised_.end()) found->second.store(true, std::memory_order_relaxed);
-  }
+   private:
+    Watch* const watch_;
+  };
+
+  // An INTERRUPT for `unique` came. One that names no watched request is kept for a while: the
+  // request may be about to be watched.
+  void Raise(Unique unique);
+  // Ends every Wait, those to come included. The mount is about to stop.
+  void EndWaits();
+  // `then` is called after each Raise, by its thread. Before the first request.
+  void OnRaise(std::function<void(Unique)> then) { on_raise_ = std::move(then); }
 
  private:
-  std::atomic<bool>& Find(Unique unique) {
-    const std::lock_guard lock(mutex_);
-    return raised_[unique];
-  }
-
   std::mutex mutex_;
-  std::map<Unique, std::atomic<bool>> raised_;
+  std::map<Unique, Watch*> watched_;  // guarded by mutex_
+  std::set<Unique> early_;            // guarded by mutex_; named no watched request
+  std::deque<Unique> early_order_;    // guarded by mutex_
+  bool ending_ = false;               // guarded by mutex_
+  std::function<void(Unique)> on_raise_;
 };
 
 }  // namespace shuntfs

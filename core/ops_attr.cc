@@ -2,8 +2,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/base/limits.h"
 #include "core/caller.h"
+#include "core/open_flags.h"
 #include "core/ops.h"
 #include "core/reply.h"
 #include "core/sys/proc_fd.h"
@@ -59,12 +62,27 @@ Outcome SetSize(FileSystem& fs, const abi::SetattrIn& in, int path_fd) {
   return FromSyscall(truncate(FdPath(path_fd).c_str(), size));
 }
 
-// Whether the change of size may wait: truncate(2) waits for the holder of a lease, and freeing
-// much space takes its time.
-bool SizeMayBlock(FileSystem& fs, const Inode* inode, const abi::SetattrIn& in) {
+// Whether the change of size frees so much that it takes its time. Asked of the file: what the
+// mount was told last may be long ago.
+bool FreesMuch(FileSystem& fs, Inode* inode, const abi::SetattrIn& in) {
   if ((in.valid & abi::kSetattrSize) == 0) return false;
-  const uint64_t before = inode->size_hint();
-  return SizedFile(fs, in) == nullptr || (before > in.size && before - in.size > kLargeFileBytes);
+  const Result<FileStatus> status = StatusFor(fs, inode, (in.valid & abi::kSetattrFh) != 0, in.fh);
+  if (!status.ok()) return false;
+  const uint64_t before = std::max<uint64_t>(status->stx_size, status->stx_blocks * 512);
+  return before > in.size && before - in.size > kLargeFileBytes;
+}
+
+// truncate(2) waits for the holder of a lease; nobody gets a lease while the file is open for
+// writing. EWOULDBLOCK: somebody has one, and this thread may not wait. Any other refusal is
+// truncate(2)'s own to report.
+Result<UniqueFd> KeepLeasesAway(FileSystem& fs, Call& call, const abi::SetattrIn& in, int path_fd) {
+  if ((in.valid & abi::kSetattrSize) == 0 || SizedFile(fs, in) != nullptr) return UniqueFd();
+  const Interrupts::Wait wait(call.may_block ? call.watch : nullptr);
+  const int flags = O_WRONLY | O_CLOEXEC | (call.may_block ? 0 : O_NONBLOCK);
+  Result<UniqueFd> fd =
+      OpenEvicting(fs.inodes(), ProcFdDirectory(), FdName(path_fd).c_str(), flags, 0);
+  if (fd.ok() || fd.error() == Errno(EWOULDBLOCK) || fd.error() == Errno(EINTR)) return fd;
+  return UniqueFd();
 }
 
 Outcome SetTimes(const abi::SetattrIn& in, int path_fd) {
@@ -178,13 +196,19 @@ Action OpSetattr(FileSystem& fs, Call& call) {
   Inode* inode = fs.inodes().Find(call.request.nodeid());
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::SetattrIn>();
-  if (!call.may_block && SizeMayBlock(fs, inode, in)) return Action::Offload();
+  if (!call.may_block && FreesMuch(fs, inode, in)) return Action::Offload();
   Result<FileStatus> status = Errno(0);
   {
     const Result<PathFd> path = fs.inodes().Open(inode);
     if (!path.ok()) return Action::Error(path.error());
     const Result<abi::SetattrIn> change = ChangeOf(fs, call.request, path->get());
     if (!change.ok()) return Action::Error(change.error());
+    const Result<UniqueFd> writable = KeepLeasesAway(fs, call, in, path->get());
+    if (!writable.ok()) {
+      if (writable.error() == Errno(EWOULDBLOCK) && !call.may_block)
+        return Action::Offload(WaitsFor::kHolder);
+      return Action::Error(writable.error());
+    }
     const Outcome done = ApplyAttributes(fs, call, *change, path->get());
     if (!done.ok()) return Action::Error(done.error());
     status = StatusOf(path->get());

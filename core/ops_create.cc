@@ -188,7 +188,7 @@ Action OpLink(FileSystem& fs, Call& call) {
   Inode* parent = fs.inodes().Find(call.request.nodeid());
   Inode* inode = fs.inodes().Find(NodeId(call.request.As<abi::LinkIn>().oldnodeid));
   if (parent == nullptr || inode == nullptr) return Action::Error(Errno(ESTALE));
-  if (inode->device().may_block && !call.may_block) return Action::Offload();
+  if (inode->device().may_block && !call.may_block) return Action::Offload(WaitsFor::kServer);
   const Result<std::string_view> name = PayloadReader(call.request.payload).Name();
   if (!name.ok()) return Action::Error(name.error());
   Result<abi::EntryOut> entry = Errno(0);

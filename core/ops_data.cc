@@ -18,7 +18,6 @@ namespace {
 // Copies until done, end of file, an error, or an interrupt; what was copied counts, as
 // copy_file_range(2) has it.
 Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRangeIn& in) {
-  const Interrupts::Watch watch(fs.interrupts(), call.request.unique());
   const OpenFile* source = fs.handles().Find(FileHandle(in.fh_in));
   const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
   if (source == nullptr || target == nullptr) return Errno(EBADF);
@@ -27,7 +26,8 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   auto to = static_cast<off_t>(in.off_out);
   uint64_t copied = 0;
   while (copied < in.len) {
-    if (watch.interrupted()) return copied > 0 ? Result<uint64_t>(copied) : Errno(EINTR);
+    if (call.watch != nullptr && call.watch->interrupted())
+      return copied > 0 ? Result<uint64_t>(copied) : Errno(EINTR);
     const size_t chunk = std::min(in.len - copied, kCopyChunkBytes);
     const ssize_t n = copy_file_range(source->fd.get(), &from, target->fd.get(), &to, chunk,
                                       static_cast<unsigned>(in.flags));
@@ -39,10 +39,12 @@ Result<uint64_t> Copy(FileSystem& fs, const Call& call, const abi::CopyFileRange
   return copied;
 }
 
-// An INTERRUPT that comes before the copy begins counts as well.
+// The source is on a file system that answers, or this would not be reached (FileSystem::Dispatch).
 Action OffloadCopy(FileSystem& fs, const Call& call) {
-  fs.interrupts().Expect(call.request.unique());
-  return Action::Offload();
+  const auto in = call.request.As<abi::CopyFileRangeIn>();
+  const OpenFile* target = fs.handles().Find(FileHandle(in.fh_out));
+  const bool slow = target != nullptr && target->device->may_block;
+  return Action::Offload(slow ? WaitsFor::kServer : WaitsFor::kItsWork);
 }
 
 // Which of the file's descriptors the data goes through. A direct transfer waits for the disk, so
@@ -69,9 +71,10 @@ Action OpRead(FileSystem& fs, Call& call) {
   transfer.kind = Transfer::Kind::kRead;
   transfer.policy = file->device->read;
   transfer.may_block = file->device->may_block;
-  // io_uring polls a file on FUSE whose server answers EAGAIN, finds it ready and asks the server
-  // again, without end and without telling anybody.
-  transfer.by_call = file->device->writes_by_call;
+  // How many of a user wait is limited on the slow pool alone. Besides, io_uring polls a file on
+  // FUSE whose server answers EAGAIN, finds it ready and asks the server again, without end and
+  // without telling anybody.
+  transfer.by_call = file->device->may_block;
   transfer.at_once = file->at_once;
   transfer.offset = in.offset;
   transfer.bytes = in.size;
@@ -92,7 +95,9 @@ Action OpWrite(FileSystem& fs, Call& call) {
   // waits for it.
   transfer.policy = file->synchronous ? IoPolicy::kFixed : file->device->write;
   transfer.may_block = file->device->may_block || file->synchronous;
-  transfer.by_call = file->device->writes_by_call;
+  // Of a direct write that a FUSE file system took in part, only a system call tells how much;
+  // io_uring's asynchronous one gets EIO (fs/fuse/file.c, fuse_get_res_by_io).
+  transfer.by_call = file->device->may_block;
   // Pages are written back by the kernel, not by who changed them.
   const bool written_back = (in.write_flags & abi::kWriteCache) != 0;
   transfer.strips_suid = (in.write_flags & abi::kWriteKillSuidgid) != 0 ||
@@ -118,6 +123,7 @@ Action OpFsync(FileSystem& fs, Call& call) {
                                                                : Transfer::Kind::kFsync;
   transfer.policy = IoPolicy::kFixed;
   transfer.may_block = true;
+  transfer.by_call = file->device->may_block;
   transfer.fd = file->fd.get();
   return Action::Move(transfer);
 }

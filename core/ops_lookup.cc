@@ -60,7 +60,7 @@ Action OpLookup(FileSystem& fs, Call& call) {
     if (!directory.ok()) return Action::Error(directory.error());
     found = LookupEntry(fs, call, parent, directory->get(), name->data());
   }
-  if (!found) return Action::Offload();
+  if (!found) return Action::Offload(WaitsFor::kServer);
   const Result<abi::EntryOut>& entry = *found;
   if (entry.ok()) return ReplyWith(call, *entry);
   const CacheTimeout timeout = fs.timeouts().negative;

@@ -43,10 +43,15 @@ Action OpOpen(FileSystem& fs, Call& call) {
   if (truncates) StripIfFlagged(fs, call, (in.open_flags & abi::kOpenKillSuidgid) != 0);
   int flags = BackingOpenFlags(in.flags, fs.options(), call.identity);
   if (call.may_block) flags &= ~O_NONBLOCK;
-  Result<UniqueFd> fd = OpenInode(fs, inode, flags, (in.flags & O_APPEND) != 0);
+  Result<UniqueFd> fd = Errno(0);
+  {
+    const Interrupts::Wait wait(call.may_block ? call.watch : nullptr);
+    fd = OpenInode(fs, inode, flags, (in.flags & O_APPEND) != 0);
+  }
   if (!fd.ok()) {
     // A lease of another process: its holder is told, and the open waits where nobody else has to.
-    if (fd.error() == Errno(EWOULDBLOCK) && !call.may_block) return Action::Offload();
+    if (fd.error() == Errno(EWOULDBLOCK) && !call.may_block)
+      return Action::Offload(WaitsFor::kHolder);
     return Action::Error(fd.error());
   }
   auto file = std::make_unique<OpenFile>();

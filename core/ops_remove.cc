@@ -77,7 +77,7 @@ Action Rename(FileSystem& fs, Call& call, uint64_t new_directory, uint32_t flags
   Inode* old_parent = fs.inodes().Find(call.request.nodeid());
   Inode* new_parent = fs.inodes().Find(NodeId(new_directory));
   if (old_parent == nullptr || new_parent == nullptr) return Action::Error(Errno(ESTALE));
-  if (new_parent->device().may_block && !call.may_block) return Action::Offload();
+  if (new_parent->device().may_block && !call.may_block) return Action::Offload(WaitsFor::kServer);
   PayloadReader reader(call.request.payload);
   const Result<std::string_view> old_name = reader.Name();
   if (!old_name.ok()) return Action::Error(old_name.error());

@@ -99,6 +99,9 @@ void AddTransport(const ServerNumbers& numbers, Page* page) {
     page->Value(NumberOf(transport, number));
   };
   counter("shuntfs_offloaded_requests_total", "Requests that the slow pool served.", "offloaded");
+  counter("shuntfs_refused_waits_total",
+          "Requests refused, since their user had a share of what may wait for ever already.",
+          "refused_waits");
   counter("shuntfs_malformed_requests_total", "Requests that made no sense.", "malformed");
   counter("shuntfs_odd_forgets_total", "FORGETs of more lookups than were counted.", "odd_forgets");
   counter("shuntfs_pool_dry_requests_total", "Requests that took the last slice of their pool.",

@@ -115,7 +115,9 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   if (!created.ok())
     return Failed("the source " + options.source + " cannot be used", created.error());
   fs_ = *std::move(created);
-  slow_pool_ = std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged);
+  slow_pool_ =
+      std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged, &fs_->trace_switch());
+  fs_->interrupts().OnRaise([this](Unique unique) { slow_pool_->Interrupted(unique); });
   const Outcome started = slow_pool_->Start();
   if (started.ok()) return absl::OkStatus();
   if (started.error() == Errno(EAGAIN))
@@ -141,6 +143,7 @@ absl::Status Server::CreateRings(const ServeOptions& options, RingMode mode) {
   // The kernel puts this much into an entry's area, and cuts pools into slices of this size.
   CHECK(sizes_.payload_bytes == plan->memory.payload_bytes);
   entries_per_queue_ = plan->memory.entries_per_queue;
+  slow_pool_->SetEntriesPerQueue(std::min(entries_per_queue_, plan->memory.slices_per_queue));
   rings_ = std::make_unique<RingGroup>(*fs_, *connection_, *slow_pool_);
   const std::string error = rings_->Create(group);
   return error.empty() ? absl::OkStatus() : absl::UnavailableError(error);
@@ -225,7 +228,9 @@ absl::Status Server::UsePassthrough(const ServeOptions& options) {
 // Write-backs wait for other threads: for workers, which are never among those that wait, or for
 // device threads, of which one is left over. (Those that are started later may be refused.)
 int Server::MostWriteBacks() const {
-  if (rings_ != nullptr) return kMaxWriteBacks;
+  // Of 3 entries one has to be left for a request that may wait for ever, and one for the WRITEs.
+  if (rings_ != nullptr)
+    return std::clamp(static_cast<int>(entries_per_queue_) - 2, 0, kMaxWriteBacks);
   return std::clamp(static_cast<int>(device_->threads()) - 1, 0, kMaxWriteBacks);
 }
 
@@ -242,7 +247,7 @@ absl::Status Server::StartThreads(const ServeOptions& options) {
         options.device_threads == 0 ? kMaxDeviceThreads : static_cast<int>(options.device_threads);
   }
   device.gathers_forgets = rings_ != nullptr;
-  device_ = std::make_unique<DeviceThreads>(device, *fs_, *connection_);
+  device_ = std::make_unique<DeviceThreads>(device, *fs_, *connection_, *slow_pool_);
   const Outcome started = device_->Start();
   if (!started.ok())
     return Failed("the threads that read /dev/fuse cannot be started", started.error());
@@ -270,6 +275,7 @@ Server::~Server() {
 void Server::BeginStop() {
   const auto stop = [this] {
     connection_->RequestStop();
+    if (fs_ != nullptr) fs_->interrupts().EndWaits();
     if (rings_ != nullptr) rings_->PokeAll();
   };
   if (fs_ == nullptr || fs_->notices() == nullptr)
@@ -281,6 +287,7 @@ void Server::BeginStop() {
 absl::Status Server::Join() {
   if (!joined_) {
     joined_ = true;
+    if (fs_ != nullptr) fs_->interrupts().EndWaits();
     if (rings_ != nullptr) rings_->Join();
     if (device_ != nullptr) device_->Join();
     if (slow_pool_ != nullptr) slow_pool_->Stop();

@@ -135,14 +135,14 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
   }
   self.current.Begin(request.header, start_ns);
   TraceArrival(self.counters, request, &self.name);
-  Call call{request, device.reply_area(), identity, self.counters, /*may_block=*/true};
-  Action action = fs_.Dispatch(call);
-  if (action.kind == Action::Kind::kTransfer) {
-    const bool writes = action.transfer.kind == Transfer::Kind::kWrite;
-    const std::span<std::byte> data = writes ? request.payload : call.reply;
-    action = fs_.FinishTransfer(call, action.transfer,
-                                RunTransfer(action.transfer, data, identity, self.counters));
+  Call call{request, device.reply_area(), identity, self.counters};
+  const std::optional<Action> done = RunOrDefer(self, device, call, message);
+  if (!done) {
+    self.counters.device_requests.Add();
+    self.current.End();
+    return request.opcode();
   }
+  const Action& action = *done;
   const int64_t end_ns = MonotonicNs();
   const auto latency_ns = static_cast<uint64_t>(end_ns - start_ns);
   FileSystem::CountReply(self.counters, request, action, latency_ns);
@@ -153,13 +153,95 @@ abi::Opcode DeviceThreads::Serve(Thread& self, FuseDevice& device, ThreadIdentit
     if (message.size() > kLongMessageBytes) device.ReleaseMessage();
     return request.opcode();
   }
-  const Outcome replied = device.Reply(request.header.unique, action);
+  NoteReply(request, device.Reply(request.header.unique, action));
+  return request.opcode();
+}
+
+void DeviceThreads::NoteReply(const Request& request, const Outcome& replied) {
   // ENOENT: the caller was killed meanwhile. ENODEV: the next read ends this thread.
   if (!replied.ok() && replied.error() != Errno(ENOENT) && replied.error() != Errno(ENODEV)) {
     LOG(ERROR) << "the kernel refused the reply to " << InfoOf(request.header.opcode).name
                << ": errno " << replied.error().value();
   }
-  return request.opcode();
+}
+
+std::optional<Action> DeviceThreads::RunOrDefer(Thread& self, FuseDevice& device, Call& call,
+                                                std::span<const std::byte> message) {
+  const Request& request = call.request;
+  const Action action = fs_.Dispatch(call);
+  if (action.kind == Action::Kind::kOffload) {
+    Defer(self, device, request, message, action.waits_for, std::nullopt);
+    return std::nullopt;
+  }
+  if (action.kind != Action::Kind::kTransfer) return action;
+  const Transfer& transfer = action.transfer;
+  std::atomic<int>& of_user = transfers_[request.header.uid % transfers_.size()];
+  const int most = options_.max_threads < 4 ? options_.max_threads : options_.max_threads * 3 / 4;
+  const bool too_many = of_user.fetch_add(1, std::memory_order_relaxed) >= most;
+  if (too_many || transfer.may_block) {
+    of_user.fetch_sub(1, std::memory_order_relaxed);
+    Defer(self, device, request, message, transfer.by_call ? WaitsFor::kServer : WaitsFor::kItsWork,
+          transfer);
+    return std::nullopt;
+  }
+  const bool writes = transfer.kind == Transfer::Kind::kWrite;
+  const std::span<std::byte> data = writes ? request.payload : call.reply;
+  const int64_t result = RunTransfer(transfer, data, call.identity, call.counters);
+  of_user.fetch_sub(1, std::memory_order_relaxed);
+  return fs_.FinishTransfer(call, transfer, result);
+}
+
+void DeviceThreads::Defer(Thread& self, FuseDevice& device, const Request& request,
+                          std::span<const std::byte> message, WaitsFor waits_for,
+                          const std::optional<Transfer>& transfer) {
+  const auto forget = [this](DeferredRequest* gone) {
+    {
+      const std::lock_guard lock(deferred_mutex_);
+      deferred_.erase(gone);
+    }
+    delete gone;
+  };
+  const std::shared_ptr<DeferredRequest> deferred(
+      new DeferredRequest(request, message, device.fd(), transfer, self.name), forget);
+  deferred->current.Begin(request.header, self.current.start_ns());
+  {
+    const std::lock_guard lock(deferred_mutex_);
+    deferred_.insert(deferred.get());
+  }
+  SlowJob job;
+  job.use = {request.header.uid, ShareUse::kNoQueue, waits_for};
+  job.refusable = MayBeRefused(request);
+  job.bytes = deferred->bytes();
+  job.watch = std::make_shared<Interrupts::Watch>(fs_.interrupts(), request.unique());
+  job.run = [this, deferred, watch = job.watch.get()](ThreadIdentity& identity,
+                                                      Counters& counters) {
+    counters.offloaded.Add();
+    const Action action = deferred->Run(fs_, identity, counters, watch, options_.max_payload_bytes);
+    CountDeferred(*deferred, action, counters);
+    AnswerDeferred(*deferred, action);
+  };
+  job.give_up = [this, deferred](Errno error) {
+    const Action action = Action::Error(error);
+    {
+      const std::lock_guard lock(deferred_mutex_);
+      CountDeferred(*deferred, action, given_up_);
+    }
+    AnswerDeferred(*deferred, action);
+  };
+  slow_pool_.Submit(std::move(job));
+}
+
+void DeviceThreads::CountDeferred(const DeferredRequest& deferred, const Action& action,
+                                  Counters& counters) {
+  const int64_t end_ns = MonotonicNs();
+  const auto latency_ns = static_cast<uint64_t>(end_ns - deferred.current.start_ns());
+  FileSystem::CountReply(counters, deferred.request(), action, latency_ns);
+  TraceReply(counters, deferred.request(), action, deferred.name(), end_ns, latency_ns);
+}
+
+void DeviceThreads::AnswerDeferred(DeferredRequest& deferred, const Action& action) {
+  deferred.current.End();
+  if (action.kind != Action::Kind::kNoReply) NoteReply(deferred.request(), deferred.Reply(action));
 }
 
 void DeviceThreads::Join() {
@@ -189,6 +271,7 @@ std::vector<const Counters*> DeviceThreads::counters() const {
   const std::lock_guard lock(mutex_);
   std::vector<const Counters*> all;
   for (const Thread& thread : threads_) all.push_back(&thread.counters);
+  all.push_back(&given_up_);
   return all;
 }
 
@@ -201,6 +284,10 @@ void DeviceThreads::AddCurrent(std::vector<CurrentRequest::Seen>* seen) const {
   const std::lock_guard lock(mutex_);
   for (const Thread& thread : threads_) {
     if (const auto current = thread.current.Look()) seen->push_back(*current);
+  }
+  const std::lock_guard deferred_lock(deferred_mutex_);
+  for (const DeferredRequest* deferred : deferred_) {
+    if (const auto current = deferred->current.Look()) seen->push_back(*current);
   }
 }
 

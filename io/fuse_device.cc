@@ -59,15 +59,19 @@ void FuseDevice::ReleaseMessage() {
 }
 
 Outcome FuseDevice::Reply(uint64_t unique, const Action& action) {
+  return Reply(fd_, unique, action, reply_.data());
+}
+
+Outcome FuseDevice::Reply(int fd, uint64_t unique, const Action& action, std::byte* area) {
   BeforeTheKernel();
   abi::OutHeader header{};
   const uint32_t payload = action.error.value() == 0 ? action.reply_bytes : 0;
   header.len = static_cast<uint32_t>(sizeof(header)) + payload;
   header.error = -action.error.value();
   header.unique = unique;
-  std::byte* message = reply_.data() - sizeof(header);
+  std::byte* message = area - sizeof(header);
   std::memcpy(message, &header, sizeof(header));
-  if (write(fd_, message, header.len) < 0) return Errno::Last();
+  if (write(fd, message, header.len) < 0) return Errno::Last();
   return Ok();
 }
 

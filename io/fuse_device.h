@@ -11,6 +11,7 @@
 #include "core/base/errno.h"
 #include "core/base/unique_fd.h"
 #include "core/data_io.h"
+#include "core/protocol/abi.h"
 #include "core/protocol/request.h"
 #include "io/memory_region.h"
 
@@ -36,6 +37,11 @@ class FuseDevice {
   // Answers `unique` with `action`, whose arguments lie in reply_area(). ENOENT: nobody waits any
   // more.
   Outcome Reply(uint64_t unique, const Action& action);
+  // The same from an area of the caller's, before which kReplyHeaderBytes are free.
+  static constexpr size_t kReplyHeaderBytes = sizeof(abi::OutHeader);
+  static Outcome Reply(int fd, uint64_t unique, const Action& action, std::byte* area);
+
+  int fd() const { return fd_; }
 
  private:
   FuseDevice(int fd, MemoryRegion region, uint32_t max_payload_bytes);

@@ -408,7 +408,7 @@ void RingWorker::Carry(RingEntry& entry, const Action& action) {
       StartTransfer(entry);
       return;
     case Action::Kind::kOffload:
-      Offload(entry);
+      Offload(entry, action.waits_for);
       return;
   }
 }
@@ -494,21 +494,35 @@ void RingWorker::TakeBack(RingEntry& entry) {
   ReadCounter(entry).Remove(entry.transfer.bytes);
 }
 
-void RingWorker::Offload(RingEntry& entry) {
-  group_.slow_pool_.Submit([this, &entry](ThreadIdentity& identity, Counters& counters) {
+SlowJob RingWorker::JobOf(RingEntry& entry, WaitsFor waits_for) {
+  const Request& request = entry.request();
+  SlowJob job;
+  job.use = {request.header.uid, entry.qid().value(), waits_for};
+  job.refusable = MayBeRefused(request);
+  job.watch = std::make_shared<Interrupts::Watch>(group_.fs_.interrupts(), request.unique());
+  job.give_up = [this, &entry](Errno error) { HandBack(entry, Action::Error(error)); };
+  return job;
+}
+
+void RingWorker::Offload(RingEntry& entry, WaitsFor waits_for) {
+  SlowJob job = JobOf(entry, waits_for);
+  job.run = [this, &entry, watch = job.watch.get()](ThreadIdentity& identity, Counters& counters) {
     counters.offloaded.Add();
-    Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true};
+    Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true, watch};
     HandBack(entry, group_.fs_.Dispatch(call));
-  });
+  };
+  group_.slow_pool_.Submit(std::move(job));
 }
 
 void RingWorker::OffloadTransfer(RingEntry& entry) {
-  group_.slow_pool_.Submit([this, &entry](ThreadIdentity& identity, Counters& counters) {
+  SlowJob job = JobOf(entry, WaitsFor::kServer);
+  job.run = [this, &entry](ThreadIdentity& identity, Counters& counters) {
     counters.offloaded.Add();
     Call call{entry.request(), entry.payload(), identity, counters, /*may_block=*/true};
     const int64_t result = RunTransfer(entry.transfer, entry.payload(), identity, counters);
     HandBack(entry, group_.fs_.FinishTransfer(call, entry.transfer, result));
-  });
+  };
+  group_.slow_pool_.Submit(std::move(job));
 }
 
 void RingWorker::HandBack(RingEntry& entry, const Action& action) {

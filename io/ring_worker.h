@@ -91,7 +91,8 @@ class RingWorker {
   bool MayLink(const RingEntry& entry);
   void ReadThenCommit(RingEntry& entry);
   void TakeBack(RingEntry& entry);
-  void Offload(RingEntry& entry);
+  SlowJob JobOf(RingEntry& entry, WaitsFor waits_for);
+  void Offload(RingEntry& entry, WaitsFor waits_for);
   void OffloadTransfer(RingEntry& entry);
   // From any thread: the worker goes on with the entry as `action` says.
   void HandBack(RingEntry& entry, const Action& action);

@@ -94,6 +94,21 @@ inline constexpr int kMaxWriteBacks = 2;
 // network file system before others wait for it.
 inline constexpr int kSlowPoolThreads = 64;
 
+// A request that may wait for ever and holds an entry beyond its user's share is refused after this
+// long: a file system that answers at all has answered some of those before it by then.
+inline constexpr int kMaxEntryWaitMs = 2000;
+
+// What one user's requests in device mode may take while they wait for a thread.
+inline constexpr size_t kMaxUserBacklog = 4096;
+inline constexpr size_t kMaxUserBacklogBytes = 64U << 20;
+
+// An INTERRUPT that names no request in work is kept until this many others came: it can overtake
+// its request, which is on its way to a thread.
+inline constexpr size_t kMaxEarlyInterrupts = 4096;
+
+// A thread whose wait is to end gets a signal each time.
+inline constexpr int kInterruptIntervalMs = 10;
+
 // Readers of /dev/fuse in device mode: grown on demand up to this many.
 inline constexpr int kMaxDeviceThreads = 64;
 

@@ -44,7 +44,9 @@ Action Client::Dispatch(abi::Opcode opcode, uint64_t nodeid, std::string_view op
   request.header.gid = gid_;
   if (!op_in.empty()) std::memcpy(request.op_in.data(), op_in.data(), op_in.size());
   request.payload = payload_;
-  Call call{request, reply_, *identity_, counters_, may_block_};
+  std::optional<Interrupts::Watch> watch;
+  if (may_block_) watch.emplace(fs_->interrupts(), request.unique());
+  Call call{request, reply_, *identity_, counters_, may_block_, watch ? &*watch : nullptr};
   return fs_->Dispatch(call);
 }
 

@@ -64,19 +64,6 @@ TEST(ClassifyFileSystem, TakesAllOthersForOnesThatMayBlock) {
   }
 }
 
-TEST(ClassifyFileSystem, KnowsWhoseWritesOnlyACallTellsOf) {
-  for (const char* type :
-       {"fuse", "fuse.sshfs", "fuse.shuntfs", "fuseblk", "fuseblk.ntfs", "virtiofs"}) {
-    const BackingDevice device = ClassifyFileSystem(type, PolicyWish::kAuto, PolicyWish::kAuto);
-    EXPECT_TRUE(device.writes_by_call) << type;
-    EXPECT_TRUE(device.may_block) << type;
-  }
-  for (const char* type : {"ext4", "tmpfs", "nfs4", "9p", "", "fusectl", "fuser", "virtiofs2"}) {
-    EXPECT_FALSE(ClassifyFileSystem(type, PolicyWish::kAuto, PolicyWish::kAuto).writes_by_call)
-        << type;
-  }
-}
-
 // io_uring moves no data between the caller's pages and files without read_iter, and what a type
 // that is not known has nobody can tell.
 TEST(ClassifyFileSystem, ZeroCopiesOnlyWhatIsKnownToTakeIt) {

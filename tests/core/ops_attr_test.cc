@@ -174,10 +174,29 @@ TEST_F(AttrTest, ShrinkingALargeFileIsLeftToAThreadThatMayWait) {
   EXPECT_TRUE(Answered(Setattr(node, in))) << "by now it is known to be small";
 }
 
-TEST_F(AttrTest, TruncateByPathIsLeftToAThreadThatMayWait) {
+TEST_F(AttrTest, OnlyATruncateThatMeetsALeaseIsLeftToAThreadThatMayWait) {
   tree_.File("f", "12345");
-  EXPECT_TRUE(Offloaded(Setattr(client_.Lookup(kRoot, "f"), Size(2)))) << "for a lease, maybe";
-  EXPECT_EQ(tree_.Content("f"), "12345");
+  const uint64_t node = client_.Lookup(kRoot, "f");
+  EXPECT_TRUE(Answered(Setattr(node, Size(4))));
+  const UniqueFd holder = tree_.Open("f", O_RDONLY);
+  fcntl(holder.get(), F_SETSIG, SIGURG);
+  if (fcntl(holder.get(), F_SETLEASE, F_RDLCK) != 0)
+    GTEST_SKIP() << "no leases on " << tree_.path();
+  const Action action = Setattr(node, Size(2));
+  EXPECT_TRUE(Offloaded(action));
+  EXPECT_EQ(action.waits_for, WaitsFor::kHolder);
+  EXPECT_EQ(tree_.Content("f"), "1234");
+  ASSERT_EQ(fcntl(holder.get(), F_SETLEASE, F_UNLCK), 0);
+  EXPECT_TRUE(Answered(Setattr(node, Size(2))));
+}
+
+TEST_F(AttrTest, AFileThatGrewIsKnownToBeLarge) {
+  tree_.File("f");
+  const uint64_t node = client_.Lookup(kRoot, "f");
+  ASSERT_EQ(truncate(tree_.At("f").c_str(), static_cast<off_t>(2 * kLargeFileBytes)), 0);
+  const Action action = Setattr(node, Size(0));
+  EXPECT_TRUE(Offloaded(action));
+  EXPECT_EQ(action.waits_for, WaitsFor::kItsWork);
 }
 
 // On tmpfs truncate(2) leaves the times of an empty file that is to be empty; ftruncate(2) does

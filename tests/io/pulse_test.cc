@@ -35,10 +35,13 @@ TEST(Pulse, ThePoolIsSilentOnlyWhileNoThreadOfItComesAround) {
   AwaitSign(pool);
 
   for (int i = 0; i < 2; ++i) {
-    pool.Submit([&begun, &open, i](ThreadIdentity&, Counters&) {
+    SlowJob job;
+    job.use.uid = static_cast<uint32_t>(i);
+    job.run = [&begun, &open, i](ThreadIdentity&, Counters&) {
       begun[i].set_value();
       open[i].get_future().wait();
-    });
+    };
+    pool.Submit(std::move(job));
   }
   for (std::promise<void>& each : begun) each.get_future().wait();
   pool.AskPulse();

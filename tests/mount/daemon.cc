@@ -209,6 +209,10 @@ std::string Daemon::Status(DaemonStatus* status) const {
   status->ring_requests = document["transport"].value("ring_requests", uint64_t{0});
   status->device_requests = document["transport"].value("device_requests", uint64_t{0});
   status->offloaded = document["transport"].value("offloaded", uint64_t{0});
+  status->refused_waits = document["transport"].value("refused_waits", uint64_t{0});
+  const auto& slow_pool = document["load"]["slow_pool"];
+  status->slow_pool_busy = slow_pool.value("busy", uint64_t{0});
+  status->slow_pool_waiting = slow_pool.value("waiting", uint64_t{0});
   status->handed_over = document["transport"].value("handed_over", uint64_t{0});
   status->stay_commits = document["transport"].value("stay_commits", uint64_t{0});
   status->notices = document["transport"].value("notices", uint64_t{0});

@@ -32,11 +32,14 @@ struct DaemonStatus {
   std::map<std::string, double> resources;
   uint64_t ring_requests = 0;
   uint64_t device_requests = 0;
-  uint64_t offloaded = 0;     // to the slow pool
-  uint64_t handed_over = 0;   // to another worker
-  uint64_t stay_commits = 0;  // whose caller was kept on its CPU
-  uint64_t notices = 0;       // to the kernel, of what it caches
-  uint64_t linked_reads = 0;  // sent to the kernel together with their answer
+  uint64_t offloaded = 0;  // to the slow pool
+  uint64_t refused_waits = 0;
+  uint64_t slow_pool_busy = 0;     // threads
+  uint64_t slow_pool_waiting = 0;  // requests without one
+  uint64_t handed_over = 0;        // to another worker
+  uint64_t stay_commits = 0;       // whose caller was kept on its CPU
+  uint64_t notices = 0;            // to the kernel, of what it caches
+  uint64_t linked_reads = 0;       // sent to the kernel together with their answer
 
   uint64_t Count(const std::string& operation) const;
   uint64_t Errors(const std::string& operation) const;
