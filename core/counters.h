@@ -45,6 +45,7 @@ struct alignas(64) Counters {
   Counter stay_commits;      // answers whose caller was kept on its CPU
   Counter handed_over;       // requests that were left to another worker
   Counter offloaded;         // requests that the slow pool served
+  Counter late_closes;       // files that the slow pool closes after the answer
   Counter refused_waits;     // requests beyond the share of their user in what may wait
   Counter malformed;         // requests that the decoder refused
   Counter notices;           // told to the kernel about what it caches

@@ -56,7 +56,7 @@ constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
   set(Opcode::kRead, OpRead, true);
   set(Opcode::kWrite, OpWrite, true);
   set(Opcode::kFlush, OpFlush);
-  set(Opcode::kRelease, OpRelease);
+  set(Opcode::kRelease, OpRelease, true);
   set(Opcode::kFsync, OpFsync, true);
   set(Opcode::kStatfs, OpStatfs);
   set(Opcode::kSyncfs, OpSyncfs);
@@ -67,7 +67,7 @@ constexpr std::array<Entry, abi::kOpcodeEnd> MakeTable() {
   set(Opcode::kOpendir, OpOpendir);
   set(Opcode::kReaddir, OpReaddir);
   set(Opcode::kReaddirplus, OpReaddirplus);
-  set(Opcode::kReleasedir, OpRelease);
+  set(Opcode::kReleasedir, OpRelease, true);
   set(Opcode::kFsyncdir, OpFsync, true);
   set(Opcode::kFallocate, OpFallocate);
   set(Opcode::kLseek, OpLseek);

@@ -181,7 +181,6 @@ InodeTable::Found InodeTable::FindOrInsert(const InodeKey& key, const FileStatus
   if (moves) MoveDirectory(inode, parent, name);
   if (old_parent != nullptr) Drop(old_parent, 1);
   if (parent != nullptr) ReconsiderPin(inode);
-  inode->NoteSize(status.stx_size);
   inode->NoteMode(status.stx_mode);
   return {inode, made};
 }
@@ -364,7 +363,7 @@ void InodeTable::Remember(Inode* inode) {
   for (int round = 0; round < 2; ++round) {
     const int fd = inode->path_fd_.TakeIdle(Pin::kPreferred);
     if (fd < 0) continue;
-    close(fd);
+    closer_.Close(UniqueFd(fd));
     path_fds_.fetch_sub(1, std::memory_order_relaxed);
   }
   const NodeId oldest = remembered_.Add(inode->nodeid_);
@@ -401,7 +400,7 @@ void InodeTable::Drop(Inode* inode, uint64_t count) {
     slots_.Remove(inode->nodeid_.value());
     const int fd = inode->path_fd_.TakeAll();
     if (fd >= 0) {
-      close(fd);
+      closer_.Close(UniqueFd(fd));
       path_fds_.fetch_sub(1, std::memory_order_relaxed);
     }
     delete inode;
@@ -422,7 +421,7 @@ Inode* InodeTable::FindHeld(const FileStatus& status, const BackingDevice& devic
   return found->second;
 }
 
-Inode* InodeTable::BeginRemoval(int parent_fd, const char* name) {
+Inode* InodeTable::BeginRemoval(int parent_fd, const char* name, UniqueFd* other) {
   Result<UniqueFd> fd = OpenPath(parent_fd, name);
   while (!fd.ok() && IsFull(fd.error()) && EvictPathFds() > 0) fd = OpenPath(parent_fd, name);
   if (!fd.ok()) return nullptr;
@@ -431,9 +430,9 @@ Inode* InodeTable::BeginRemoval(int parent_fd, const char* name) {
   const Result<DeviceRef> device = devices_.Find(*status, fd->get(), "");
   if (!device.ok()) return nullptr;
   Inode* inode = FindHeld(*status, **device, fd->get(), "");
-  if (inode == nullptr) return nullptr;
-  if (!inode->path_fd_.BeginRemoval()) {
-    Release(inode);
+  if (inode != nullptr && !inode->path_fd_.BeginRemoval()) Release(std::exchange(inode, nullptr));
+  if (inode == nullptr) {
+    *other = std::move(*fd);
     return nullptr;
   }
   if (!inode->path_fd_.has_fd()) PathFd kept = Install(inode, std::move(*fd));
@@ -702,7 +701,7 @@ InodeTable::Aged InodeTable::Age(NodeId nodeid, Pin weakest) {
     aged.pinned = inode->path_fd_.pin() != Pin::kNone;
   });
   if (aged.fd >= 0) {
-    close(aged.fd);
+    closer_.Close(UniqueFd(aged.fd));
     path_fds_.fetch_sub(1, std::memory_order_relaxed);
   }
   return aged;

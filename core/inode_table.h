@@ -34,6 +34,7 @@
 #include "core/base/limits.h"
 #include "core/base/unique_fd.h"
 #include "core/device_table.h"
+#include "core/file_closer.h"
 #include "core/path_fd_queue.h"
 #include "core/path_fd_slot.h"
 #include "core/remembered_inodes.h"
@@ -83,10 +84,6 @@ class Inode {
   const BackingDevice& device() const { return *device_; }
   const DeviceRef& device_ref() const { return device_; }
 
-  // The size seen last: a hint for what a truncate will cost.
-  void NoteSize(uint64_t bytes) { size_hint_.store(bytes, std::memory_order_relaxed); }
-  uint64_t size_hint() const { return size_hint_.load(std::memory_order_relaxed); }
-
   // Whether the mode seen last has set-user-ID or set-group-ID, so that the kernel may still show
   // and use such a mode when the file has lost it.
   void NoteMode(mode_t mode) {
@@ -112,7 +109,6 @@ class Inode {
   NodeId nodeid_;
   InodeKey key_;
   DeviceRef device_;
-  std::atomic<uint64_t> size_hint_{0};
   std::atomic<uint64_t> content_stamp_{0};
   Writers writers_;
   std::atomic<bool> set_id_seen_{false};
@@ -203,8 +199,9 @@ class InodeTable {
 
   // An entry is about to be removed from its directory. If it stands for an inode of ours, makes
   // sure that the inode's descriptor is cached and stays until EndRemoval, so that whoever still
-  // holds the file can go on using it. Null: no inode of ours, and nothing to end.
-  Inode* BeginRemoval(int parent_fd, const char* name);
+  // holds the file can go on using it. Null: no inode of ours, and nothing to end; then `other`
+  // gets a descriptor of the file, to be closed by `closer` when the removal has ended.
+  Inode* BeginRemoval(int parent_fd, const char* name, UniqueFd* other);
   // The removal of `name` from `parent` has ended. `removed`: the entry is gone. The descriptor is
   // kept for good when that was the last name, and kept as long as there is room when the other
   // names are not known.
@@ -223,6 +220,9 @@ class InodeTable {
   // idle_fd() is readable, by one thread.
   void CloseIdlePathFds();
   int idle_fd() const { return cached_.timer_fd(); }
+
+  // Closes descriptors of the table's inodes, and of open files.
+  FileCloser& closer() { return closer_; }
 
   // The inodes that there are: those that the kernel holds, those that are remembered, and the
   // directories above them.
@@ -298,6 +298,7 @@ class InodeTable {
   PathFd Install(Inode* inode, UniqueFd fd);
 
   DeviceTable& devices_;
+  FileCloser closer_;
   SlotTable<Inode> slots_;
   std::array<Shard, kShards> shards_;
   Inode* root_ = nullptr;

@@ -38,7 +38,6 @@ Action ReplyAttr(FileSystem& fs, Call& call, Inode* inode, const FileStatus& sta
   out.attr_valid_nsec = timeout.nanoseconds;
   out.attr = AttrOf(status, inode->device(), fs.policy());
   out.attr.blocks = ShownBlocks(fs, *inode, status);
-  inode->NoteSize(status.stx_size);
   inode->NoteMode(status.stx_mode);
   return ReplyWith(call, out);
 }

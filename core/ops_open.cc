@@ -2,6 +2,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "core/base/limits.h"
 #include "core/caller.h"
 #include "core/open_flags.h"
@@ -31,6 +34,13 @@ Result<UniqueFd> OpenInode(FileSystem& fs, Inode* inode, int flags, bool appends
   return fd;
 }
 
+// Asked of the file: what the mount was told last may be long ago.
+bool IsLarge(FileSystem& fs, Inode* inode) {
+  const Result<FileStatus> status = fs.inodes().Status(inode);
+  return status.ok() &&
+         std::max<uint64_t>(status->stx_size, status->stx_blocks * 512) > kLargeFileBytes;
+}
+
 }  // namespace
 
 Action OpOpen(FileSystem& fs, Call& call) {
@@ -38,8 +48,7 @@ Action OpOpen(FileSystem& fs, Call& call) {
   if (inode == nullptr) return Action::Error(Errno(ESTALE));
   const auto in = call.request.As<abi::OpenIn>();
   const bool truncates = (in.flags & O_TRUNC) != 0;
-  if (truncates && inode->size_hint() > kLargeFileBytes && !call.may_block)
-    return Action::Offload();
+  if (truncates && !call.may_block && IsLarge(fs, inode)) return Action::Offload();
   if (truncates) StripIfFlagged(fs, call, (in.open_flags & abi::kOpenKillSuidgid) != 0);
   int flags = BackingOpenFlags(in.flags, fs.options(), call.identity);
   if (call.may_block) flags &= ~O_NONBLOCK;
@@ -79,6 +88,9 @@ Action OpRelease(FileSystem& fs, Call& call) {
   const std::unique_ptr<OpenFile> file = fs.handles().Remove(fh);
   if (file == nullptr) return Action::Error(Errno(EBADF));
   EndOpen(fs, *file);
+  const bool may_wait = file->device->may_block;
+  fs.inodes().closer().Close(std::move(file->direct_fd), may_wait);
+  fs.inodes().closer().Close(std::move(file->fd), may_wait);
   return Action::Reply();
 }
 

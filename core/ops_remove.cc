@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "core/caller.h"
 #include "core/ops.h"
 #include "core/reply.h"
@@ -19,9 +21,10 @@ class UnlinkGuard {
       : inodes_(inodes),
         parent_(parent),
         name_(name),
-        inode_(inodes.BeginRemoval(parent_fd, name.data())) {}
+        inode_(inodes.BeginRemoval(parent_fd, name.data(), &other_)) {}
   ~UnlinkGuard() {
     if (inode_ != nullptr) inodes_.EndRemoval(inode_, removed_, parent_, name_);
+    inodes_.closer().Close(std::move(other_));
   }
   UnlinkGuard(const UnlinkGuard&) = delete;
   UnlinkGuard& operator=(const UnlinkGuard&) = delete;
@@ -31,6 +34,7 @@ class UnlinkGuard {
   InodeTable& inodes_;
   const Inode* parent_;
   const std::string_view name_;
+  UniqueFd other_;  // of a file that is no inode of ours: its space is not freed here
   Inode* inode_;
   bool removed_ = false;
 };

@@ -99,6 +99,8 @@ void AddTransport(const ServerNumbers& numbers, Page* page) {
     page->Value(NumberOf(transport, number));
   };
   counter("shuntfs_offloaded_requests_total", "Requests that the slow pool served.", "offloaded");
+  counter("shuntfs_late_closes_total", "Files that the slow pool closed after the answer.",
+          "late_closes");
   counter("shuntfs_refused_waits_total",
           "Requests refused, since their user had a share of what may wait for ever already.",
           "refused_waits");

@@ -117,6 +117,8 @@ absl::Status Server::CreateFileSystem(const ServeOptions& options, UniqueFd sour
   fs_ = *std::move(created);
   slow_pool_ =
       std::make_unique<SlowPool>(kSlowPoolThreads, options.privileged, &fs_->trace_switch());
+  fs_->inodes().closer().UseLater(
+      [this](UniqueFd fd, WaitsFor waits_for) { slow_pool_->Close(std::move(fd), waits_for); });
   fs_->interrupts().OnRaise([this](Unique unique) { slow_pool_->Interrupted(unique); });
   const Outcome started = slow_pool_->Start();
   if (started.ok()) return absl::OkStatus();

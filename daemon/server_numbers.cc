@@ -20,6 +20,7 @@ constexpr auto kTransport = std::to_array<NamedCounter>({
     {"ring_requests", &Counters::ring_requests},
     {"device_requests", &Counters::device_requests},
     {"offloaded", &Counters::offloaded},
+    {"late_closes", &Counters::late_closes},
     {"refused_waits", &Counters::refused_waits},
     {"malformed", &Counters::malformed},
     {"odd_forgets", &Counters::odd_forgets},

@@ -45,6 +45,30 @@ void SlowPool::Submit(SlowJob job) {
     job.give_up(Errno(interrupted ? EINTR : EAGAIN));
     return;
   }
+  Take(std::move(job));
+}
+
+void SlowPool::Close(UniqueFd fd, WaitsFor waits_for) {
+  // No caller waits for it, and none has to wait behind the files that another one deleted.
+  constexpr uint32_t kNobody = UINT32_MAX;
+  const bool frees = waits_for == WaitsFor::kItsWork;
+  if (frees && freeing_.load(std::memory_order_relaxed) >= kMaxLateCloses) return;
+  SlowJob job;
+  job.use = {kNobody, ShareUse::kNoQueue, waits_for};
+  job.refusable = false;
+  job.run = [this, frees, late = std::make_shared<UniqueFd>(std::move(fd))](ThreadIdentity&,
+                                                                            Counters& counters) {
+    late->reset();
+    counters.late_closes.Add();
+    if (frees) freeing_.fetch_sub(1, std::memory_order_relaxed);
+  };
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  if (frees) freeing_.fetch_add(1, std::memory_order_relaxed);
+  Take(std::move(job));
+}
+
+void SlowPool::Take(SlowJob job) {
   shares_.Hold(job.use);
   if (shares_.MayRun(job.use)) {
     MakeReady(std::move(job), /*counted=*/true);

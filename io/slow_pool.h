@@ -7,6 +7,7 @@
 #ifndef SHUNTFS_IO_SLOW_POOL_H_
 #define SHUNTFS_IO_SLOW_POOL_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "core/base/errno.h"
+#include "core/base/unique_fd.h"
 #include "core/counters.h"
 #include "core/interrupts.h"
 #include "core/protocol/request.h"
@@ -66,6 +68,9 @@ class SlowPool {
   // More threads are started as needed; when the system refuses one, the job waits for those there
   // are.
   void Submit(SlowJob job);
+  // Closes the descriptor on one of the threads, in a share of its own; at once after Stop began,
+  // and when many large files are being closed already.
+  void Close(UniqueFd fd, WaitsFor waits_for);
   // Gives up a job that waits for its turn and whose watch was interrupted.
   void Interrupted(Unique unique);
   // Runs what is waiting, then ends the threads. No Submit after it.
@@ -95,6 +100,7 @@ class SlowPool {
 
   // With mutex_ held:
   Outcome AddThread();
+  void Take(SlowJob job);
   bool Refuses(const SlowJob& job) const;
   void MakeReady(SlowJob job, bool counted);
   // Moves what may run by now from the backlogs to ready_.
@@ -127,6 +133,7 @@ class SlowPool {
   bool begun_ = false;      // a thread has its identity, or was refused it
   Outcome refused_ = Ok();  // why it was
   bool stopping_ = false;
+  std::atomic<int> freeing_{0};  // large files that are being closed
   Pulse pulse_;
 };
 

@@ -98,6 +98,9 @@ inline constexpr int kSlowPoolThreads = 64;
 // long: a file system that answers at all has answered some of those before it by then.
 inline constexpr int kMaxEntryWaitMs = 2000;
 
+// Descriptors of large deleted files that wait to be closed by the slow pool.
+inline constexpr int kMaxLateCloses = 1024;
+
 // What one user's requests in device mode may take while they wait for a thread.
 inline constexpr size_t kMaxUserBacklog = 4096;
 inline constexpr size_t kMaxUserBacklogBytes = 64U << 20;

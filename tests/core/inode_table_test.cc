@@ -65,11 +65,12 @@ class InodeTableTest : public ::testing::Test {
     return fd.ok() ? Errno(0) : fd.error();
   }
 
+  UniqueFd other_;  // what the last BeginRemoval gave out
   // Of a name in the root.
   Inode* BeginRemoval(const char* name) {
     const Result<PathFd> root = table_->Open(table_->root());
     EXPECT_TRUE(root.ok());
-    return table_->BeginRemoval(root->get(), name);
+    return table_->BeginRemoval(root->get(), name, &other_);
   }
 
   void EvictAll() {
@@ -642,15 +643,6 @@ TEST_F(InodeTableTest, ContentIsUnchangedOnlyWhenNothingSpeaksAgainstIt) {
   fresh.stx_ctime.tv_sec += 7200;
   EXPECT_FALSE(inode->UnchangedSinceLastOpen(fresh));
   EXPECT_FALSE(inode->UnchangedSinceLastOpen(fresh));
-}
-
-TEST_F(InodeTableTest, RemembersTheSizeSeenLast) {
-  tree_.File("a", "12345");
-  Make();
-  Inode* inode = Lookup("a");
-  EXPECT_EQ(inode->size_hint(), 5u);
-  inode->NoteSize(7);
-  EXPECT_EQ(inode->size_hint(), 7u);
 }
 
 }  // namespace
