@@ -142,7 +142,8 @@ TEST_F(InodeTableThreadsTest, FilesAreUnlinkedWhileOthersEvict) {
     Inode* file = Lookup(table_->root(), "f");
     ASSERT_NE(file, nullptr);
     const Result<PathFd> root = table_->Open(table_->root());
-    ASSERT_EQ(table_->BeginRemoval(root->get(), "f"), file);
+    UniqueFd other;
+    ASSERT_EQ(table_->BeginRemoval(root->get(), "f", &other), file);
     tree_.Remove("f");
     table_->EndRemoval(file, /*removed=*/true, table_->root(), "f");
     if (!table_->Open(file).ok()) ++wrong;
