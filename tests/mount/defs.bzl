@@ -52,6 +52,16 @@ def mount_test(name, srcs, backings = ["tmpfs", "disk"], size = "medium", tags =
             deps = [":" + name + "_cases", ":main"],
         )
 
+# What some of the test cases run beside the daemon.
+SUITE_DATA = [
+    ":deny_syscall",
+    ":spoil_command",
+]
+
+def _suite_deps():
+    rules = sorted(native.existing_rules())
+    return [":main"] + [":" + rule for rule in rules if rule.endswith("_cases")]
+
 def mount_suite(name):
     """One program with every test case of the package, which takes the same arguments as each test.
 
@@ -64,14 +74,26 @@ def mount_suite(name):
         name = name,
         testonly = True,
         linkstatic = True,
-        data = [
-            ":deny_syscall",
-            ":spoil_command",
-        ],
+        data = SUITE_DATA,
         visibility = ["//tests/guest:__pkg__"],
-        deps = [":main"] + [
-            ":" + rule
-            for rule in sorted(native.existing_rules())
-            if rule.endswith("_cases")
-        ],
+        deps = _suite_deps(),
     )
+
+def sanitized_suite(name):
+    """The whole suite as one test for each way that requests come, on tmpfs, for builds with sanitizers.
+
+    They would link a program for each family and mode longer than they run it. Run only when asked for by name.
+
+    Args:
+      name: the prefix of the targets; <name>_device is tagged "extended".
+    """
+    for suffix, tags in {"per_entry": [], "device": ["extended"]}.items():
+        shuntfs_test(
+            name = name + "_" + suffix,
+            timeout = "eternal",
+            args = ["--mode=" + MODES[suffix], "--backing=tmpfs"],
+            data = ["//daemon:shuntfs"] + SUITE_DATA,
+            linkstatic = True,
+            tags = ["exclusive", "local", "manual"] + tags,
+            deps = _suite_deps(),
+        )
