@@ -36,6 +36,9 @@ is_quiet() {
   [[ "$(activity)" == "$before" ]]
 }
 
+# Descriptors that nobody uses are closed after some seconds; that of SRC itself stays.
+has_closed_descriptors() { [[ "$(status_field "$mnt" resources.path_fds)" == 1 ]]; }
+wait_until 30 has_closed_descriptors || fail "descriptors stay: $(status_field "$mnt" resources)"
 # What the requests above started (releases, forgets, statistics) may still be under way.
 wait_until 30 is_quiet || fail "the daemon never comes to rest: $(activity)"
 before=$(activity)
