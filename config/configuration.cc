@@ -189,10 +189,11 @@ void AddPolicyConflicts(const Options& options, std::vector<Conflict>* conflicts
                             !options.force_user.empty() || !options.force_group.empty() ||
                             !options.create_user.empty() || !options.create_group.empty();
   if (other_owners && !options.nosuid.value_or(true)) {
-    conflicts->push_back({"suid", "nosuid",
-                          "cannot be used where owners are mapped, forced, or given to new files: a "
-                          "set-user-ID program would run as a user who never set that bit; leave "
-                          "\"suid\" out"});
+    conflicts->push_back(
+        {"suid", "nosuid",
+         "cannot be used where owners are mapped, forced, or given to new files: a "
+         "set-user-ID program would run as a user who never set that bit; leave "
+         "\"suid\" out"});
   }
   if (options.squash != "none") return;
   for (const auto& [name, text] :

@@ -31,7 +31,7 @@ struct FileSystemOptions {
   bool zero_copy = false;       // the queues take requests whose data lies in the caller's pages
   bool privileged = true;
   bool allow_pseudo_filesystems = false;  // procfs and its like are served
-  CacheTimeouts timeouts;  // to begin with
+  CacheTimeouts timeouts;                 // to begin with
   uint64_t path_fd_limit = 512;
   PolicyWish read_policy = PolicyWish::kAuto;
   PolicyWish write_policy = PolicyWish::kAuto;

@@ -43,8 +43,8 @@ inline constexpr uint32_t kMinPayloadBytes = 68U << 10;
 inline constexpr size_t kMaxForeignNumbers = 1U << 20;
 
 // Inodes that keep their nodeid after the kernel has forgotten them, so that file handles lead to
-// them still: about 10 MB.
-inline constexpr size_t kMaxRememberedInodes = 1U << 15;
+// them still: about 6 MB.
+inline constexpr size_t kMaxRememberedInodes = 1U << 14;
 
 // An open directory buffers this much of its listing, until the listing ends.
 inline constexpr size_t kDirectoryBufferBytes = 32768;
@@ -63,7 +63,8 @@ inline constexpr uint64_t kPathFdShareDenominator = 2;
 inline constexpr int kPathFdEvictBatch = 64;
 
 // A cached inode descriptor that nobody has used for this long, and at most for twice as long, is
-// closed: a file that is removed in SRC is then freed, and a file system below SRC can be unmounted.
+// closed: a file that is removed in SRC is then freed, and a file system below SRC can be
+// unmounted.
 inline constexpr int kPathFdIdleMs = 2000;
 
 // Shrinking a file by more than this can take long enough to be felt by the other requests of the

@@ -80,13 +80,16 @@ for name in "${names[@]}"; do
 done
 
 if [[ "$MODE" == device ]]; then
-  note "both threads that read the device wait for a backing file system"
+  note "requests wait for a backing file system, and the threads that read the device do not"
   mount_shuntfs device "$WORK/slow-files" "$src/slow"
   inner_pid=$(daemon_pid "$src/slow")
   must ls -l "$mnt/slow" >/dev/null
   must kill -STOP "$inner_pid"
   for i in {1..2}; do background cat "$mnt/slow/file$i" >"$WORK/read$i"; done
-  hears_nothing_of "the threads that read /dev/fuse"
+  complaints=$(told 'no sign of life')
+  hears '^WATCHDOG=1$' "$(($(told '^WATCHDOG=1$') + 3))"
+  equal "$(told 'no sign of life')" "$complaints" "complaints while a backing file system does not answer"
+  equal "$(timeout 20 cat "$mnt/file")" content "a file of another file system"
   must kill -CONT "$inner_pid"
   hears '^WATCHDOG=1$' "$(told '^WATCHDOG=1$')"
   served() { [[ "$(cat "$WORK"/read?)" == $'slow\nslow' ]]; }
