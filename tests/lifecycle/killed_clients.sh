@@ -9,7 +9,7 @@ test_begin 560 "$@"
 
 readonly OPERATIONS_PER_KILL=25
 seed=${2:-$(($(date +%s%N) % 1000000000))}
-operations=$(shortened 100000 500)
+operations=$(shortened 50000 500)
 own_bytes=$(find_program tests/integrity/own_bytes) || exit 1
 src="$WORK/src"
 mnt="$WORK/mnt"
