@@ -283,8 +283,7 @@ void InodeTable::MovedTo(Inode* inode, Inode* parent, std::string_view name) {
 // left: without any, somebody is about to free it.
 Inode* InodeTable::Hold(NodeId nodeid) {
   Inode* held = nullptr;
-  slots_.VisitSlot(static_cast<uint32_t>(nodeid.value()), [nodeid, &held](Inode* inode) {
-    if (inode->nodeid_ != nodeid) return;
+  slots_.VisitId(nodeid.value(), [&held](Inode* inode) {
     uint64_t refs = inode->refs_.load(std::memory_order_relaxed);
     while (refs != 0 && !inode->refs_.compare_exchange_weak(refs, refs + 1)) {
     }
@@ -694,8 +693,7 @@ void InodeTable::CloseIdlePathFds() {
 
 InodeTable::Aged InodeTable::Age(NodeId nodeid, Pin weakest) {
   Aged aged;
-  slots_.VisitSlot(static_cast<uint32_t>(nodeid.value()), [nodeid, weakest, &aged](Inode* inode) {
-    if (inode->nodeid_ != nodeid) return;
+  slots_.VisitId(nodeid.value(), [weakest, &aged](Inode* inode) {
     aged.fd = inode->path_fd_.TakeIdle(weakest);
     aged.cached = inode->path_fd_.has_fd();
     aged.pinned = inode->path_fd_.pin() != Pin::kNone;

@@ -49,6 +49,18 @@ class SlotTable {
     if (object != nullptr) visit(object);
   }
 
+  // Calls `visit` with the object that has this id, if there is one, and keeps it from being
+  // removed meanwhile; for ids that may have been given back. What the object says of its own id
+  // need not be there yet. `visit` must not call the table.
+  template <typename Visit>
+  void VisitId(uint64_t id, Visit visit) const {
+    const std::lock_guard lock(mutex_);
+    const Slot* slot = SlotAt(static_cast<uint32_t>(id));
+    if (slot == nullptr || slot->generation.load(std::memory_order_relaxed) != id >> 32) return;
+    T* object = slot->object.load(std::memory_order_acquire);
+    if (object != nullptr) visit(object);
+  }
+
   // Numbers `object`. 0 when the table is full (2^28 objects).
   uint64_t Insert(T* object) {
     const std::lock_guard lock(mutex_);

@@ -154,5 +154,23 @@ TEST(SlotTable, AnIdGivenBackMeanwhileNeverGivesItsSuccessor) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(SlotTable, AnIdThatWasGivenBackIsNotVisited) {
+  SlotTable<int> table;
+  int object = 0;
+  const auto visited = [&table](uint64_t id) {
+    int* found = nullptr;
+    table.VisitId(id, [&found](int* at) { found = at; });
+    return found;
+  };
+  const uint64_t first = table.Insert(&object);
+  EXPECT_EQ(visited(first), &object);
+  table.Remove(first);
+  EXPECT_EQ(visited(first), nullptr);
+  const uint64_t second = table.Insert(&object);
+  EXPECT_EQ(visited(first), nullptr) << "the slot is its successor's";
+  EXPECT_EQ(visited(second), &object);
+  EXPECT_EQ(visited(uint64_t{1} << 40 | 0xffffffff), nullptr);
+}
+
 }  // namespace
 }  // namespace shuntfs
