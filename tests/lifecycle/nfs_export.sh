@@ -30,9 +30,9 @@ mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/rpc_pipefs
 touch /var/lib/nfs/etab /var/lib/nfs/rmtab
 must mount -t nfsd nfsd /proc/fs/nfsd
 must rpc.mountd --no-nfs-version 3
-must rpc.nfsd --no-nfs-version 3 2
-# No client of an earlier server has to be waited for.
-echo Y >/proc/fs/nfsd/v4_end_grace
+# Opens wait for the end of the grace period, which is 90 s otherwise.
+start_server() { must rpc.nfsd --no-nfs-version 3 --grace-time 10 --lease-time 10 2; }
+start_server
 export_mount() { must exportfs -o rw,no_root_squash,no_subtree_check,fsid=0 "127.0.0.1:$mnt"; }
 
 read_all() {
@@ -94,6 +94,8 @@ lookups=$(operation_count "$mnt" LOOKUP)
 ((lookups > 200)) || fail "only $lookups LOOKUPs were served"
 
 note "the daemon is restarted, and other files are looked up first"
+# The server keeps what its clients have open, and with it the mount, until it ends.
+must rpc.nfsd 0
 must exportfs -ua
 umount_shuntfs "$MODE" "$mnt"
 mount_shuntfs "$MODE" "$src" "$mnt"
@@ -101,6 +103,7 @@ for ((i = 199; i >= 0; i--)); do
   cat "$mnt/d/$i"
 done >/dev/null
 export_mount
+start_server
 after=$(held)
 [[ "$after" == "$RIGHT" || "$after" == "Stale file handle" ]] || fail "the program reads '$after'"
 note "after the restart the program reads: $after"
