@@ -21,6 +21,7 @@ def mount(source, target, kind, data):
     if libc.mount(source.encode(), target.encode(), kind.encode(), 0, data.encode()) != 0:
         sys.exit(f"mount of {kind} on {target}: {os.strerror(ctypes.get_errno())}")
 
+os.setpgid(0, 0)  # the kernel tells the daemon by its group
 target = sys.argv[1]
 reader, writer = os.pipe()
 os.set_inheritable(writer, True)
@@ -43,7 +44,7 @@ while True:
 END
 for name in listed named; do
   : >"$WORK/$name.log"
-  setsid python3 "$WORK/automount.py" "$src/$name" >"$WORK/$name.log" 2>&1 &
+  background python3 "$WORK/automount.py" "$src/$name" >"$WORK/$name.log" 2>&1
   wait_until 10 grep -q ready "$WORK/$name.log" || fail "no autofs on $name: $(cat "$WORK/$name.log")"
 done
 
